@@ -84,8 +84,8 @@ struct Asset {
 // CRC-32C over the feature names, each followed by '\n'; written as 8 lower-case hex digits.
 [[nodiscard]] std::uint32_t feature_set_hash(const Asset& asset);
 
-// The motor of the reference bill of materials: current (A), temperature (°C), vibration (g), sound
-// (Pa), in the contract's order, and the condition-monitoring features made of them.
+// The motor of the reference bill of materials: current (A), temperature (degC), vibration (g) and
+// sound (Pa) in the contract's order, and the condition-monitoring features made of them.
 [[nodiscard]] Asset shaded_pole_motor();
 
 }  // namespace stator::asset
