@@ -15,3 +15,8 @@ pkg_check_modules(zip REQUIRED IMPORTED_TARGET libzip)
 if(BUILD_TESTING)
     find_package(GTest REQUIRED)
 endif()
+
+# setup unpacks the broker and its plugin headers here, without installing them.
+set(STATOR_MOSQUITTO ${PROJECT_SOURCE_DIR}/build/mosquitto/usr)
+find_path(STATOR_MOSQUITTO_INCLUDE mosquitto_broker.h HINTS ${STATOR_MOSQUITTO}/include REQUIRED)
+find_program(STATOR_MOSQUITTO_BROKER mosquitto HINTS ${STATOR_MOSQUITTO}/sbin REQUIRED)

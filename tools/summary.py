@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Prints what took longest and how many tests ran; exits with 1 when one failed or none ran.
+
+A ctest entry that is a GoogleTest program counts as the cases it says it ran.
+usage: summary.py RESULTS_DIR SECONDS
+"""
+import pathlib
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+GTEST_LINE = re.compile(r"\[  (PASSED|FAILED)  \] (\d+) tests?[.,]")
+PYTHON_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
+SKIPPED_LINE = re.compile(r"\[  SKIPPED \] (\d+) tests?[.,]")
+
+
+def cases(entry):
+    """(passed, failed, skipped) of one ctest entry."""
+    output = entry.findtext("system-out") or ""
+    ok = entry.get("status") == "run"
+    counts = dict.fromkeys(("PASSED", "FAILED"), 0)
+    for kind, number in GTEST_LINE.findall(output):
+        counts[kind] = int(number)
+    skipped = sum(int(n) for n in SKIPPED_LINE.findall(output))
+    if sum(counts.values()):
+        return counts["PASSED"], max(counts["FAILED"], 0 if ok else 1), skipped
+    ran = PYTHON_LINE.search(output)
+    number = int(ran.group(1)) if ran else 1
+    return (number, 0, 0) if ok else (number - 1, 1, 0)
+
+
+def main():
+    passed = failed = skipped = 0
+    slowest = []
+    for file in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
+        for entry in ElementTree.parse(file).getroot().iter("testcase"):
+            if entry.get("status") == "notrun":
+                skipped += 1
+                print(f"not run: {entry.get('name')}")
+                continue
+            p, f, s = cases(entry)
+            passed, failed, skipped = passed + p, failed + f, skipped + s
+            slowest.append((float(entry.get("time", 0)), f"{file.stem}: {entry.get('name')}"))
+            if f:
+                print(f"FAILED: {file.stem}: {entry.get('name')}")
+    print("slowest:")
+    for seconds, name in sorted(slowest, reverse=True)[:10]:
+        print(f"  {seconds:7.1f} s  {name}")
+    print(f"all of it took {sys.argv[2]} s")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
