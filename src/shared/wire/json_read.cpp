@@ -1,0 +1,453 @@
+#include "shared/wire/decimal.h"
+#include "shared/wire/json.h"
+
+#include <array>
+
+namespace stator::wire {
+namespace {
+
+using base::Fault;
+using base::Result;
+
+constexpr std::string_view blanks = " \t\r\n";
+
+void skip_blanks(std::string_view& text) {
+    const std::size_t end = text.find_first_not_of(blanks);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end);
+}
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+int hex_digit(char c) {
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+// The code unit of the four digits after \u, or -1.
+std::int32_t code_unit(std::string_view text) {
+    if (text.size() < 4) return -1;
+    std::int32_t unit = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+        const int digit = hex_digit(text[i]);
+        if (digit < 0) return -1;
+        unit = unit * 16 + digit;
+    }
+    return unit;
+}
+
+// One character of a string: its bytes (UTF-8) and how many characters of the text it took.
+struct Glyph {
+    std::array<char, 4> bytes{};
+    std::size_t size = 0;
+    std::size_t taken = 0;  // 0: not JSON
+};
+
+Glyph encode(std::uint32_t point, std::size_t taken) {
+    Glyph glyph;
+    glyph.taken = taken;
+    const auto tail = [](std::uint32_t bits) { return static_cast<char>(0x80U | (bits & 0x3FU)); };
+    if (point < 0x80) {
+        glyph.bytes = {static_cast<char>(point)};
+        glyph.size = 1;
+    } else if (point < 0x800) {
+        glyph.bytes = {static_cast<char>(0xC0U | point >> 6U), tail(point)};
+        glyph.size = 2;
+    } else if (point < 0x10000) {
+        glyph.bytes = {static_cast<char>(0xE0U | point >> 12U), tail(point >> 6U), tail(point)};
+        glyph.size = 3;
+    } else {
+        glyph.bytes = {
+            static_cast<char>(0xF0U | point >> 18U),
+            tail(point >> 12U),
+            tail(point >> 6U),
+            tail(point)
+        };
+        glyph.size = 4;
+    }
+    return glyph;
+}
+
+Glyph escape(std::string_view text) {  // starts at the backslash
+    if (text.size() < 2) return {};
+    constexpr std::string_view names = "\"\\/bfnrt";
+    constexpr std::string_view values = "\"\\/\b\f\n\r\t";
+    const std::size_t at = names.find(text[1]);
+    if (at != std::string_view::npos) return encode(static_cast<unsigned char>(values[at]), 2);
+    if (text[1] != 'u') return {};
+    const std::int32_t high = code_unit(text.substr(2));
+    if (high < 0 || (high >= 0xDC00 && high <= 0xDFFF)) return {};
+    if (high < 0xD800 || high > 0xDFFF) return encode(static_cast<std::uint32_t>(high), 6);
+    const std::string_view second = text.substr(6);
+    if (!second.starts_with("\\u")) return {};
+    const std::int32_t low = code_unit(second.substr(2));
+    if (low < 0xDC00 || low > 0xDFFF) return {};
+    return encode(
+        0x10000U + (static_cast<std::uint32_t>(high - 0xD800) << 10U) +
+            static_cast<std::uint32_t>(low - 0xDC00),
+        12
+    );
+}
+
+Glyph glyph_of(std::string_view text) {
+    if (text.front() == '\\') return escape(text);
+    if (static_cast<unsigned char>(text.front()) < 0x20) return {};
+    Glyph glyph;
+    glyph.size = glyph.taken = utf8_length(text);
+    for (std::size_t i = 0; i < glyph.size; ++i)
+        glyph.bytes[i] = text[i];
+    return glyph;
+}
+
+// Checks a text by one pass; `at_` never leaves it.
+class Checker {
+  public:
+    explicit Checker(std::string_view text) : text_{text} {}
+
+    bool document() {
+        if (!value(0)) return false;
+        blanks_();
+        return at_ == text_.size();
+    }
+
+  private:
+    [[nodiscard]] bool more() const { return at_ < text_.size(); }
+
+    bool take(char c) {
+        if (!more() || text_[at_] != c) return false;
+        ++at_;
+        return true;
+    }
+
+    void blanks_() {
+        while (more() && blanks.find(text_[at_]) != std::string_view::npos)
+            ++at_;
+    }
+
+    bool literal(std::string_view word) {
+        if (!text_.substr(at_).starts_with(word)) return false;
+        at_ += word.size();
+        return true;
+    }
+
+    bool value(std::size_t depth) {
+        blanks_();
+        if (!more()) return false;
+        switch (text_[at_]) {
+            case '{':
+                return depth < json_depth_max && object(depth + 1);
+            case '[':
+                return depth < json_depth_max && array(depth + 1);
+            case '"': {
+                std::uint64_t hash = 0;
+                return string(hash);
+            }
+            case 't':
+                return literal("true");
+            case 'f':
+                return literal("false");
+            case 'n':
+                return literal("null");
+            default:
+                return number();
+        }
+    }
+
+    bool object(std::size_t depth) {
+        ++at_;
+        const std::size_t first = hashes_;
+        blanks_();
+        if (take('}')) return true;
+        do {
+            blanks_();
+            std::uint64_t hash = 0;
+            if (!more() || text_[at_] != '"' || !string(hash)) return false;
+            for (std::size_t i = first; i < hashes_; ++i)
+                if (hash_[i] == hash) return false;  // named twice
+            if (hashes_ == hash_.size()) return false;
+            hash_[hashes_++] = hash;
+            blanks_();
+            if (!take(':') || !value(depth)) return false;
+            blanks_();
+        } while (take(','));
+        hashes_ = first;
+        return take('}');
+    }
+
+    bool array(std::size_t depth) {
+        ++at_;
+        blanks_();
+        if (take(']')) return true;
+        do {
+            if (!value(depth)) return false;
+            blanks_();
+        } while (take(','));
+        return take(']');
+    }
+
+    // FNV-1a of the characters, so that an escaped name is the same name.
+    bool string(std::uint64_t& hash) {
+        ++at_;
+        hash = 0xCBF29CE484222325U;
+        while (more() && text_[at_] != '"') {
+            const Glyph glyph = glyph_of(text_.substr(at_));
+            if (glyph.taken == 0) return false;
+            for (std::size_t i = 0; i < glyph.size; ++i)
+                hash = (hash ^ static_cast<unsigned char>(glyph.bytes[i])) * 0x100000001B3U;
+            at_ += glyph.taken;
+        }
+        return take('"');
+    }
+
+    bool digits() {
+        const std::size_t first = at_;
+        while (more() && is_digit(text_[at_]))
+            ++at_;
+        return at_ > first;
+    }
+
+    bool number() {
+        const std::size_t first = at_;
+        static_cast<void>(take('-'));
+        if (!take('0') && !digits()) return false;
+        if (take('.') && !digits()) return false;
+        if (take('e') || take('E')) {
+            if (!take('+')) static_cast<void>(take('-'));
+            if (!digits()) return false;
+        }
+        return to_double(text_.substr(first, at_ - first)).has_value();
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    std::array<std::uint64_t, json_members_max> hash_{};
+    std::size_t hashes_ = 0;
+};
+
+// The length of the value at the start of a text that was checked.
+std::size_t length_of_value(std::string_view text) {
+    std::size_t depth = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted) {
+            if (c == '\\') ++i;
+            if (c != '"') continue;
+            quoted = false;
+            if (depth == 0) return i + 1;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            ++depth;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0) return i;
+            if (--depth == 0) return i + 1;
+        } else if (depth == 0 &&
+                   (c == ',' || c == ':' || blanks.find(c) != std::string_view::npos)) {
+            return i;
+        }
+    }
+    return text.size();
+}
+
+// Takes the next value off `rest`, and the comma or colon and blanks behind it.
+std::string_view take_value(std::string_view& rest) {
+    skip_blanks(rest);
+    const std::string_view value = rest.substr(0, length_of_value(rest));
+    rest.remove_prefix(value.size());
+    skip_blanks(rest);
+    if (!rest.empty() && (rest.front() == ',' || rest.front() == ':')) rest.remove_prefix(1);
+    skip_blanks(rest);
+    return value;
+}
+
+std::string_view inside(std::string_view raw) {
+    std::string_view rest = raw.substr(1, raw.size() - 2);
+    skip_blanks(rest);
+    return rest;
+}
+
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) {
+    if (text.empty()) return 0;
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char lead = byte(0);
+    if (lead < 0x80) return 1;
+    std::size_t length = 0;
+    unsigned char second_min = 0x80;
+    unsigned char second_max = 0xBF;
+    if (lead >= 0xC2 && lead <= 0xDF) {
+        length = 2;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+        length = 3;
+        if (lead == 0xE0) second_min = 0xA0;  // not overlong
+        if (lead == 0xED) second_max = 0x9F;  // no surrogates
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+        length = 4;
+        if (lead == 0xF0) second_min = 0x90;
+        if (lead == 0xF4) second_max = 0x8F;  // up to U+10FFFF
+    }
+    if (length == 0 || text.size() < length) return 0;
+    if (byte(1) < second_min || byte(1) > second_max) return 0;
+    for (std::size_t i = 2; i < length; ++i)
+        if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+    return length;
+}
+
+Result<Value> Value::parse(std::string_view text, std::size_t bytes_max) {
+    if (text.size() > bytes_max) return std::unexpected{Fault::full};
+    if (!Checker{text}.document()) return std::unexpected{Fault::bad_input};
+    return Value{take_value(text)};
+}
+
+Kind Value::kind() const {
+    switch (raw_.front()) {
+        case '{':
+            return Kind::object;
+        case '[':
+            return Kind::array;
+        case '"':
+            return Kind::string;
+        case 't':
+        case 'f':
+            return Kind::boolean;
+        case 'n':
+            return Kind::null;
+        default:
+            return Kind::number;
+    }
+}
+
+Result<double> Value::number() const {
+    if (kind() != Kind::number) return std::unexpected{Fault::bad_input};
+    return to_double(raw_);
+}
+
+Result<float> Value::number_float() const {
+    const auto wide = number();
+    if (!wide) return std::unexpected{wide.error()};
+    if (*wide > 3.4028234663852886e38 || *wide < -3.4028234663852886e38)
+        return std::unexpected{Fault::bad_input};
+    return static_cast<float>(*wide);
+}
+
+Result<std::int64_t> Value::integer() const {
+    if (kind() != Kind::number) return std::unexpected{Fault::bad_input};
+    return to_integer(raw_);
+}
+
+Result<bool> Value::boolean() const {
+    if (kind() != Kind::boolean) return std::unexpected{Fault::bad_input};
+    return raw_.front() == 't';
+}
+
+Result<std::string_view> Value::text(std::span<char> into) const {
+    if (kind() != Kind::string) return std::unexpected{Fault::bad_input};
+    std::size_t size = 0;
+    for (std::string_view rest = raw_.substr(1, raw_.size() - 2); !rest.empty();) {
+        const Glyph glyph = glyph_of(rest);
+        if (glyph.size > into.size() - size) return std::unexpected{Fault::full};
+        for (std::size_t i = 0; i < glyph.size; ++i)
+            into[size++] = glyph.bytes[i];
+        rest.remove_prefix(glyph.taken);
+    }
+    return std::string_view{into.data(), size};
+}
+
+bool Value::is(std::string_view text) const {
+    if (kind() != Kind::string) return false;
+    for (std::string_view rest = raw_.substr(1, raw_.size() - 2); !rest.empty();) {
+        const Glyph glyph = glyph_of(rest);
+        if (!text.starts_with(std::string_view{glyph.bytes.data(), glyph.size})) return false;
+        text.remove_prefix(glyph.size);
+        rest.remove_prefix(glyph.taken);
+    }
+    return text.empty();
+}
+
+Members Value::members() const {
+    Members members;
+    if (kind() == Kind::object) members.rest_ = inside(raw_);
+    return members;
+}
+
+Elements Value::elements() const {
+    Elements elements;
+    if (kind() == Kind::array) elements.rest_ = inside(raw_);
+    return elements;
+}
+
+std::size_t Value::size() const {
+    std::size_t count = 0;
+    Members own_members = members();
+    for (Member member; own_members.next(member);)
+        ++count;
+    Elements own_elements = elements();
+    for (Value element; own_elements.next(element);)
+        ++count;
+    return count;
+}
+
+Result<Value> Value::member(std::string_view name) const {
+    if (kind() != Kind::object) return std::unexpected{Fault::bad_input};
+    Members all = members();
+    for (Member member; all.next(member);)
+        if (member.name.is(name)) return member.value;
+    return std::unexpected{Fault::not_found};
+}
+
+Result<double> Value::number(std::string_view name) const {
+    const auto found = member(name);
+    if (!found) return std::unexpected{found.error()};
+    return found->number();
+}
+
+Result<float> Value::number_float(std::string_view name) const {
+    const auto found = member(name);
+    if (!found) return std::unexpected{found.error()};
+    return found->number_float();
+}
+
+Result<std::int64_t> Value::integer(std::string_view name) const {
+    const auto found = member(name);
+    if (!found) return std::unexpected{found.error()};
+    return found->integer();
+}
+
+Result<bool> Value::boolean(std::string_view name) const {
+    const auto found = member(name);
+    if (!found) return std::unexpected{found.error()};
+    return found->boolean();
+}
+
+Result<std::size_t> Value::numbers(std::span<float> into) const {
+    if (kind() != Kind::array) return std::unexpected{Fault::bad_input};
+    std::size_t count = 0;
+    Elements all = elements();
+    for (Value element; all.next(element);) {
+        const auto number = element.number_float();
+        if (!number) return std::unexpected{number.error()};
+        if (count == into.size()) return std::unexpected{Fault::full};
+        into[count++] = *number;
+    }
+    return count;
+}
+
+bool Members::next(Member& member) {
+    if (rest_.empty()) return false;
+    member.name = Value{take_value(rest_)};
+    member.value = Value{take_value(rest_)};
+    return true;
+}
+
+bool Elements::next(Value& element) {
+    if (rest_.empty()) return false;
+    element = Value{take_value(rest_)};
+    return true;
+}
+
+}  // namespace stator::wire

@@ -1,0 +1,243 @@
+#include "shared/wire/json.h"
+
+#include "shared/wire/decimal.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace stator::wire {
+namespace {
+
+TEST(Json, ReadsMembersByNameThroughBlanksAndEscapes) {
+    const auto root =
+        Value::parse(" { \"a\" : 1 , \"b\\u0063\":[ true,null , \"x\\n\\u20ac\"] } \n");
+    ASSERT_TRUE(root);
+    EXPECT_EQ(*root->integer("a"), 1);
+    const auto list = root->member("bc");
+    ASSERT_TRUE(list);
+    EXPECT_EQ(list->size(), 3U);
+    Elements elements = list->elements();
+    Value element;
+    ASSERT_TRUE(elements.next(element));
+    EXPECT_TRUE(*element.boolean());
+    ASSERT_TRUE(elements.next(element));
+    EXPECT_EQ(element.kind(), Kind::null);
+    ASSERT_TRUE(elements.next(element));
+    EXPECT_TRUE(element.is("x\n\xE2\x82\xAC"));
+    base::FixedString<5> text;
+    EXPECT_TRUE(element.text(text));
+    EXPECT_EQ(text.view(), "x\n\xE2\x82\xAC");
+    base::FixedString<4> small;
+    EXPECT_EQ(element.text(small).error(), base::Fault::full);
+    EXPECT_FALSE(elements.next(element));
+    EXPECT_EQ(root->member("zz").error(), base::Fault::not_found);
+    EXPECT_EQ(root->text("a", text).error(), base::Fault::bad_input);
+}
+
+TEST(Json, RefusesWhatRfc8259DoesNotAllow) {
+    const std::vector<std::string> refused = {
+        "",
+        " ",
+        "{",
+        "}",
+        "[1,]",
+        "[1 2]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "01",
+        "-",
+        "+1",
+        "1.",
+        ".5",
+        "1e",
+        "1e+",
+        "0x10",
+        "nul",
+        "NaN",
+        "Infinity",
+        "tru",
+        "\"",
+        "\"\t\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\u0041\"",
+        "\"\xC0\x80\"",
+        "\"\xED\xA0\x80\"",
+        "\"\xF4\x90\x80\x80\"",
+        "\"\xE2\x82\"",
+        "1 2",
+        "[1]]",
+        "1e999",
+        "-1e999",
+        "'a'",
+        "{\"a\":1 \"b\":2}",
+        "/**/1",
+        std::string{"1\0", 2},
+        "[[[[[[[[[1]]]]]]]]]",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":1,\"\\u0061\":2}",
+    };
+    for (const auto& text : refused)
+        EXPECT_FALSE(Value::parse(text)) << text;
+    const std::vector<std::string> accepted = {
+        "0",
+        "-0",
+        "1e308",
+        "1E-400",
+        "\"\\ud83d\\ude00\"",
+        "[[[[[[[[1]]]]]]]]",
+        "{}",
+        "[]",
+        "[ ]",
+        "{ }",
+        "\"\\u0000\"",
+        "{\"a\":{\"a\":1},\"b\":{\"a\":1}}",
+    };
+    for (const auto& text : accepted)
+        EXPECT_TRUE(Value::parse(text)) << text;
+    EXPECT_EQ(Value::parse("[1,2,3]", 6).error(), base::Fault::full);
+}
+
+TEST(Json, NumbersReadAsTheLibraryReadsThem) {
+    std::mt19937_64 random{1};
+    for (int i = 0; i < 100'000; ++i) {
+        double value = std::bit_cast<double>(random());
+        if (!std::isfinite(value)) continue;
+        std::array<char, 64> text{};
+        const int digits = 1 + static_cast<int>(random() % 18);
+        std::snprintf(text.data(), text.size(), "%.*e", digits, value);
+        value = std::strtod(text.data(), nullptr);
+        const auto read = to_double(text.data());
+        ASSERT_EQ(read.has_value(), std::isfinite(value)) << text.data();
+        if (read) {
+            ASSERT_EQ(std::bit_cast<std::uint64_t>(*read), std::bit_cast<std::uint64_t>(value))
+                << text.data();
+        }
+    }
+    for (const char* text :
+         {"4.9e-324",
+          "2.4703282292062327e-324",
+          "2.4703282292062328e-324",
+          "1.7976931348623157e308",
+          "2.2250738585072014e-308",
+          "9007199254740993",
+          "0.1",
+          "1e23",
+          "123456789012345678",
+          "0.000001",
+          "1e-30",
+          "0e99999"})
+        EXPECT_EQ(*to_double(text), std::strtod(text, nullptr)) << text;
+    EXPECT_FALSE(to_double("1.7976931348623159e308"));
+}
+
+TEST(Json, FloatsReadBackAsTheSameFloatAndAreShort) {
+    std::mt19937 random{2};
+    for (int i = 0; i < 50'000; ++i) {
+        const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+        if (!std::isfinite(value)) continue;
+        std::array<char, number_chars_max> buffer{};
+        const auto text = write_float(value, buffer);
+        const auto root = Value::parse(text);
+        ASSERT_TRUE(root) << text;
+        ASSERT_EQ(*root->number_float(), value) << text;
+    }
+    const auto shown = [](float value) {
+        std::array<char, number_chars_max> buffer{};
+        return std::string{write_float(value, buffer)};
+    };
+    EXPECT_EQ(shown(0.1F), "0.1");
+    EXPECT_EQ(shown(26.56F), "26.56");
+    EXPECT_EQ(shown(-3.0F), "-3");
+    EXPECT_EQ(shown(1e9F), "1e9");
+    EXPECT_EQ(shown(123456.0F), "123456");
+    EXPECT_EQ(shown(0.00012F), "0.00012");
+    EXPECT_EQ(shown(1.5e-7F), "1.5e-7");
+    EXPECT_EQ(shown(16777216.0F), "16777216");
+    EXPECT_EQ(shown(std::nanf("")), "null");
+    EXPECT_EQ(shown(0.0F), "0");
+}
+
+TEST(Json, IntegersAreWholeAndFit) {
+    EXPECT_EQ(*to_integer("9223372036854775807"), 9223372036854775807);
+    EXPECT_EQ(*to_integer("-12"), -12);
+    EXPECT_FALSE(to_integer("9223372036854775808"));
+    EXPECT_FALSE(to_integer("1.0"));
+    EXPECT_FALSE(to_integer("1e3"));
+    std::array<char, number_chars_max> buffer{};
+    EXPECT_EQ(
+        write_integer(std::numeric_limits<std::int64_t>::min(), buffer), "-9223372036854775808"
+    );
+}
+
+TEST(Json, WriterEscapesSeparatesAndNeverPassesItsBuffer) {
+    const auto write = [](std::span<char> into) {
+        Writer writer{into};
+        writer.begin_object().member("id", "a\"\\\n\x01\xFF").member("n", 7).member("ok", true);
+        writer.key("list")
+            .begin_array()
+            .value(1.5F)
+            .value("\xC3\xA9")
+            .begin_object()
+            .end_object()
+            .end_array();
+        writer.member("last", -1);
+        writer.end_object();
+        return writer.finish();
+    };
+    std::array<char, 256> buffer{};
+    const auto text = write(buffer);
+    ASSERT_TRUE(text);
+    EXPECT_EQ(
+        *text, R"({"id":"a\"\\\u000a\u0001?","n":7,"ok":true,"list":[1.5,"é",{}],"last":-1})"
+    );
+    EXPECT_TRUE(Value::parse(*text));
+    for (std::size_t size = 0; size < text->size(); ++size) {
+        std::vector<char> exact(size);  // the address sanitizer watches its end
+        EXPECT_EQ(write(exact).error(), base::Fault::full);
+    }
+}
+
+TEST(Json, MutatedTextIsRefusedOrReadsWithoutLeavingIt) {
+    const std::string seed = R"({"deviceID":"14333616","current":-26.56e-1,"f":{"a\u00e9":)"
+                             R"([1,2,{"b":"\ud83d\ude00"}]},"t":true,"n":null})";
+    std::mt19937 random{3};
+    int accepted = 0;
+    for (int i = 0; i < 200'000; ++i) {
+        std::string text = seed.substr(0, random() % 8 == 0 ? random() % seed.size() : seed.size());
+        for (std::size_t n = random() % 3 + 1; n > 0 && !text.empty(); --n)
+            text[random() % text.size()] =
+                static_cast<char>(random() % 4 == 0 ? random() : seed[random() % seed.size()]);
+        const std::vector<char> exact{text.begin(), text.end()};
+        const auto root = Value::parse({exact.data(), exact.size()});
+        if (!root) continue;
+        ++accepted;
+        std::array<char, 128> into{};
+        Members members = root->members();
+        std::size_t count = 0;
+        for (Member member; members.next(member); ++count) {
+            EXPECT_TRUE(member.name.text(into));
+            static_cast<void>(member.value.number());
+            static_cast<void>(member.value.text(into));
+        }
+        if (root->kind() == Kind::object) {
+            EXPECT_EQ(count, root->size());
+        }
+    }
+    EXPECT_GT(accepted, 1000);
+}
+
+}  // namespace
+}  // namespace stator::wire
