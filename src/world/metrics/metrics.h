@@ -1,6 +1,7 @@
 // Metrics is what /metrics answers: named counters and gauges in the Prometheus text format.
 //
-// Names are stator_<noun>_<what>_<unit>, counters end in _total. One thread.
+// Names are stator_<noun>_<what>_<unit>, counters end in _total. One thread. What was first
+// add()ed is a counter, what was first set() a gauge.
 #pragma once
 
 #include <map>
@@ -25,5 +26,8 @@ class Metrics {
 
     std::map<std::string, Family, std::less<>> families_;
 };
+
+// One label with its value escaped: label("device", "7") is device="7". Join several with commas.
+[[nodiscard]] std::string label(std::string_view name, std::string_view value);
 
 }  // namespace stator::metrics
