@@ -1,0 +1,135 @@
+#include "app/config/keys.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace stator::config {
+
+namespace {
+
+Outcome<void> parse(std::string& into, const std::string& text) {
+    into = text;
+    return {};
+}
+
+template <typename Number>
+Outcome<void> parse(Number& into, const std::string& text) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size())
+        return fail(base::Fault::bad_input, fmt::format("'{}' is not a number in range", text));
+    into = value;
+    return {};
+}
+
+std::string toml_of(const std::string& value) {
+    std::string quoted = "\"";
+    for (const char c : value) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted + "\"";
+}
+
+template <typename Number>
+std::string toml_of(const Number& value) {
+    return fmt::format("{}", value);
+}
+
+template <typename T>
+Key key(std::string name, T Config::* member, std::string what, std::vector<std::string> contract) {
+    return {
+        .name = std::move(name),
+        .contract_names = std::move(contract),
+        .what = std::move(what),
+        .set = [member](Config& c, const std::string& text) { return parse(c.*member, text); },
+        .get = [member](const Config& c) { return toml_of(c.*member); }
+    };
+}
+
+template <typename Group, typename T>
+Key key(
+    std::string name,
+    Group Config::* group,
+    T Group::* member,
+    std::string what,
+    std::vector<std::string> contract = {}
+) {
+    return {
+        .name = std::move(name),
+        .contract_names = std::move(contract),
+        .what = std::move(what),
+        .set = [group, member](
+                   Config& c, const std::string& text
+               ) { return parse(c.*group.*member, text); },
+        .get = [group, member](const Config& c) { return toml_of(c.*group.*member); }
+    };
+}
+
+std::vector<Key> make_keys() {
+    std::vector<Key> made;
+    const auto add = [&](Key it) { made.push_back(std::move(it)); };
+    add(key("site.name", &Config::site_name, "names the CA and this site", {}));
+    add(key("site.host", &Config::host, "how devices reach this machine", {}));
+    add(key("site.listen", &Config::listen_address, "address that services listen on", {}));
+    const auto port = [&](const char* name, std::uint16_t Ports::* member, const char* what) {
+        add(key(std::string{"ports."} + name, &Config::ports, member, what));
+    };
+    port("mqtt", &Ports::mqtt, "MQTT without TLS, loopback, listed legacy devices only; 0: closed");
+    port("mqtts", &Ports::mqtts, "MQTT over mutual TLS");
+    port("devices", &Ports::devices, "device registry, HTTPS");
+    port("models", &Ports::models, "model registry, HTTPS");
+    port("datasets", &Ports::datasets, "training datastore, HTTPS");
+    port("console", &Ports::console, "the page, loopback");
+    port("ops_up", &Ports::ops_up, "/healthz and /metrics of the supervisor, loopback");
+    port("ops_registry", &Ports::ops_registry, "/healthz and /metrics, loopback");
+    port("ops_ingest", &Ports::ops_ingest, "/healthz and /metrics, loopback");
+    port("ops_learn", &Ports::ops_learn, "/healthz and /metrics, loopback");
+    port("ops_level2", &Ports::ops_level2, "/healthz and /metrics, loopback");
+    port("ops_console", &Ports::ops_console, "/healthz and /metrics, loopback");
+    port("ops_node", &Ports::ops_node, "/healthz and /metrics, loopback");
+    add(key(
+        "topics.data", &Config::topics, &Topics::data, "telemetry", {"DATA-TOPIC", "MQTT-TOPIC"}
+    ));
+    add(key("topics.level1", &Config::topics, &Topics::level1, "level-1 inferences"));
+    add(key("topics.level2", &Config::topics, &Topics::level2, "level-2 alerts"));
+    add(key("topics.control", &Config::topics, &Topics::control, "commands", {"CONTROL-TOPIC"}));
+    add(key("ingest.max_rows", &Config::ingest_max_rows, "rows of a raw CSV", {"MAX_ROWS"}));
+    add(
+        key("ingest.upload_url",
+            &Config::ingest_upload_url,
+            "where raw CSVs go; empty: this site's registry",
+            {"TRAINING_DATA_UPLOAD_REGISTRY_URL"})
+    );
+    add(
+        key("learn.drift_threshold",
+            &Config::learn_drift_threshold,
+            "shift of a feature's mean that is drift, sd",
+            {"DRIFT_THRESHOLD"})
+    );
+    add(key("learn.epochs", &Config::learn_epochs, "of the classifier", {"EPOCS", "EPOCHS"}));
+    add(key("learn.batch_size", &Config::learn_batch_size, "of the classifier", {"BATCH_SIZE"}));
+    add(key("learn.family", &Config::learn_family, "baseline or classifier", {}));
+    add(key("node.interval_ms", &Config::node_interval_ms, "between two readings", {}));
+    add(key("node.device", &Config::node_device, "deviceID of `stator node`", {}));
+    add(key("log.telemetry_bytes", &Config::log_telemetry_bytes, "byte budget", {}));
+    add(key("log.waveform_bytes", &Config::log_waveform_bytes, "byte budget", {}));
+    add(key("log.alarm_bytes", &Config::log_alarm_bytes, "byte budget, preallocated", {}));
+    add(key("log.control_bytes", &Config::log_control_bytes, "byte budget, preallocated", {}));
+    add(key("demo.acceleration", &Config::demo_acceleration, "plant seconds in one of ours", {}));
+    add(key("demo.seed", &Config::demo_seed, "of the simulated motor and its hidden fault", {}));
+    add(key("paths.web", &Config::web_dir, "the built page; empty: beside the program", {}));
+    add(key("paths.broker", &Config::broker, "the mosquitto program; empty: found", {}));
+    add(key("paths.gate", &Config::gate, "the gate plugin; empty: beside the program", {}));
+    return made;
+}
+
+}  // namespace
+
+const std::vector<Key>& keys() {
+    static const std::vector<Key> table = make_keys();
+    return table;
+}
+
+}  // namespace stator::config

@@ -1,0 +1,25 @@
+// The Loop runs one Part as a process: steps it, waits, answers /healthz and /metrics, and ends
+// when told to.
+//
+// A step that fails is told once per kind of failure and tried again with a growing pause (to 5 s):
+// a service outlives what it depends on; Fault::closed ends the process, to be started afresh.
+// /healthz is 200 while the last step went well, else 503
+// with the reason. READY=1 is said to the supervisor after the first step.
+#pragma once
+
+#include "app/part/part.h"
+#include "world/doors/doors.h"
+
+#include <atomic>
+#include <cstdint>
+
+namespace stator::loop {
+
+// Set by SIGTERM and SIGINT once catch_signals() was called.
+[[nodiscard]] std::atomic<bool>& stop_wanted();
+void catch_signals();
+
+// `ops_port` 0: a free one. Returns the process's exit code.
+[[nodiscard]] int run(doors::Doors& doors, part::Part& part, std::uint16_t ops_port);
+
+}  // namespace stator::loop

@@ -1,0 +1,89 @@
+// Level2 judges every record of the stream with the larger model, and publishes alerts.
+//
+// It is a consumer of the stream: records in order per device, duplicates dropped by (device, boot,
+// seq). Model and fold are the device's own code. A model is swapped between two records, after the
+// same checks as on a device; none is skipped and none is judged twice, also across a kill -9
+// (store/verdicts). Alerts go out at raise, once a second of the device's time while an alarm
+// lasts, and once at its end.
+#pragma once
+
+#include "decide/level2/models.h"
+#include "shared/asset/asset.h"
+#include "shared/wire/messages.h"
+#include "store/stream/outbox.h"
+#include "store/stream/source.h"
+#include "store/verdicts/verdicts.h"
+#include "world/doors/doors.h"
+#include "world/metrics/metrics.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace stator::level2 {
+
+struct Options {
+    std::string id = "level2-1";
+    std::vector<asset::Asset> assets;  // whose devices are assigned to it
+    std::string state_file;            // <state>/level2/level2.db
+    ModelOptions models;
+    mqtt::Options mqtt;
+    std::string alert_topic = "motor-failure-alert-level2-inference";
+    std::string data_topic = "shaded-pole-motor-sensor_data";
+    std::string control_topic = "control-message";
+};
+
+class Level2 {
+  public:
+    [[nodiscard]] static Outcome<std::unique_ptr<Level2>> make(
+        doors::Doors& doors, stream::Stream& stream, Options options
+    );
+
+    [[nodiscard]] Outcome<bool> step();
+
+    void wait(std::int64_t timeout_us) { telemetry_->wait(timeout_us); }
+
+    [[nodiscard]] metrics::Metrics& metrics() { return metrics_; }
+
+  private:
+    Level2(doors::Doors& doors, Options options);
+
+    [[nodiscard]] Outcome<bool> drain_control();
+    [[nodiscard]] Outcome<bool> drain_telemetry();
+    [[nodiscard]] Outcome<void> judge_all(const std::vector<log::Record>& records);
+    [[nodiscard]] Outcome<void> judge(const log::Record& record);
+    [[nodiscard]] Outcome<void> alert(
+        const wire::Telemetry& telemetry,
+        const asset::Asset& asset,
+        const detect::Verdict& verdict,
+        std::int64_t time_unix_ms
+    );
+    [[nodiscard]] Outcome<void> swap(const std::string& name);
+    [[nodiscard]] Outcome<void> tell_model(
+        wire::ModelState state,
+        const std::string& name,
+        std::uint32_t release,
+        const std::string& why
+    );
+    [[nodiscard]] const asset::Asset* asset_of(std::string_view device) const;
+    [[nodiscard]] Outcome<void> enqueue(const std::string& topic, const wire::Json& json);
+
+    doors::Doors& doors_;
+    Options options_;
+    metrics::Metrics metrics_;
+    std::unique_ptr<verdicts::Verdicts> verdicts_;
+    std::unique_ptr<mqtt::Client> client_;
+    std::unique_ptr<stream::Outbox> outbox_;
+    std::unique_ptr<stream::Source> telemetry_;
+    std::unique_ptr<stream::Source> control_;
+    std::unique_ptr<RunningModel> running_;
+    std::map<std::string, verdicts::Device> devices_;
+    std::string wanted_;  // a model that was announced and is not yet fetched
+    std::int64_t fetch_not_before_us_ = 0;
+    std::uint32_t boot_ = 0;
+    std::uint64_t seq_ = 0;
+};
+
+}  // namespace stator::level2

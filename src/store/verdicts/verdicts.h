@@ -1,0 +1,57 @@
+// Verdicts keeps what a detector at the edge must not forget: each device's fold and the last
+// record that went into it.
+//
+// A batch is one transaction with the alerts that it announces (the outbox), so that after a kill
+// each record has been judged exactly once in effect: a record at or before a device's last is
+// known.
+#pragma once
+
+#include "shared/detect/fold.h"
+#include "store/stream/outbox.h"
+#include "world/doors/doors.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace stator::verdicts {
+
+struct Device {
+    detect::State fold;
+    std::uint32_t boot = 0;
+    std::uint64_t seq = 0;
+    std::string model;  // that the fold was run with
+    std::int64_t alerted_unix_ms = 0;
+};
+
+class Verdicts {
+  public:
+    // `file`: <state>/level2/level2.db
+    [[nodiscard]] static Outcome<std::unique_ptr<Verdicts>> open(
+        doors::Doors& doors, const std::string& file
+    );
+
+    [[nodiscard]] database::Database& database() { return *database_; }
+
+    [[nodiscard]] Outcome<std::map<std::string, Device>> load();
+    // Inside the caller's transaction.
+    [[nodiscard]] Outcome<void> store(const std::string& id, const Device& device);
+    // A number that rises with each call, across restarts: the boot of this process's own messages.
+    [[nodiscard]] Outcome<std::uint32_t> next_boot();
+
+    // The name of the model that runs; empty for none.
+    [[nodiscard]] Outcome<std::string> model();
+    [[nodiscard]] Outcome<void> set_model(const std::string& name);
+
+  private:
+    explicit Verdicts(std::unique_ptr<database::Database> database)
+        : database_{std::move(database)} {}
+
+    [[nodiscard]] Outcome<std::string> fact(const std::string& name);
+    [[nodiscard]] Outcome<void> set_fact(const std::string& name, const std::string& value);
+
+    std::unique_ptr<database::Database> database_;
+};
+
+}  // namespace stator::verdicts
