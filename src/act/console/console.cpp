@@ -67,8 +67,10 @@ Console::Console(doors::Doors& doors, Options options, Links links)
       links_{std::move(links)},
       sessions_{doors.chance, doors.clock},
       steps_{
-          std::string{options_.asset.device.view()}, options_.site_unix_ms, options_.site_measured
-      },
+          std::string{options_.asset.device.view()},
+          options_.level2,
+          options_.site_unix_ms,
+          options_.site_measured},
       fixed_limit_{options_.baseline_readings} {}
 
 Outcome<std::unique_ptr<Console>> Console::make(

@@ -47,7 +47,7 @@ std::atomic<bool>& stop_wanted() {
 
 void catch_signals() {
     const auto handler = [](int) { stop_wanted().store(true); };
-    stop_wanted();  // made before a signal can come
+    stop_wanted().store(false);  // made before a signal can come
     (void)std::signal(SIGTERM, handler);
     (void)std::signal(SIGINT, handler);
     (void)std::signal(SIGPIPE, SIG_IGN);
