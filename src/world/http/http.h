@@ -22,24 +22,24 @@
 namespace stator::http {
 
 struct Request {
-    std::string method;                          // upper case
-    std::string path;                            // decoded, starts with '/', without the query
-    std::map<std::string, std::string> query;    // decoded
-    std::map<std::string, std::string> headers;  // names in lower case
-    std::string body;
-    std::string peer_uri;      // SAN URI of the verified client certificate, or empty
-    std::string peer_serial;   // its serial number, upper-case hex, or empty
-    std::string peer_address;  // without the port
+    std::string method{};                          // upper case
+    std::string path{};                            // decoded, starts with '/', without the query
+    std::map<std::string, std::string> query{};    // decoded
+    std::map<std::string, std::string> headers{};  // names in lower case
+    std::string body{};
+    std::string peer_uri{};      // SAN URI of the verified client certificate, or empty
+    std::string peer_serial{};   // its serial number, upper-case hex, or empty
+    std::string peer_address{};  // without the port
 };
 
 using StreamId = std::uint64_t;
 
 struct Response {
     int status = 200;
-    std::map<std::string, std::string> headers;  // Content-Length is the door's business
-    std::string body;
+    std::map<std::string, std::string> headers{};  // Content-Length is the door's business
+    std::string body{};
     // An open-ended body (server-sent events): the door keeps the connection; push() continues it.
-    std::optional<StreamId> stream;
+    std::optional<StreamId> stream{};
 };
 
 using Handler = std::function<Response(const Request&)>;
@@ -49,9 +49,9 @@ struct ListenOptions {
     std::uint16_t port = 0;  // 0: a free one
     // TLS 1.2 or later when certificate_file is set. A client certificate is asked for; when it is
     // given it must be valid under client_ca_file; whether one is needed is the handler's decision.
-    std::string certificate_file;
-    std::string key_file;
-    std::string client_ca_file;
+    std::string certificate_file{};
+    std::string key_file{};
+    std::string client_ca_file{};
     std::size_t body_bytes_max = 64U << 20U;
     std::size_t head_bytes_max = 16U << 10U;
     std::size_t connections_max = 512;
@@ -72,15 +72,15 @@ class Server {
 
 struct ClientRequest {
     std::string method = "GET";
-    std::string url;  // http:// or https://, host, port, path and query, already encoded
-    std::map<std::string, std::string> headers;
-    std::string body;
-    std::string ca_file;  // trust root; empty: the system's
-    std::string certificate_file;
-    std::string key_file;
+    std::string url{};  // http:// or https://, host, port, path and query, already encoded
+    std::map<std::string, std::string> headers{};
+    std::string body{};
+    std::string ca_file{};  // trust root; empty: the system's
+    std::string certificate_file{};
+    std::string key_file{};
     // Trust exactly the CA certificate whose SHA-256 (hex) this is; used to enrol. Excludes
     // ca_file.
-    std::string pinned_ca_sha256;
+    std::string pinned_ca_sha256{};
     int timeout_ms = 10'000;
     std::size_t body_bytes_max = 64U << 20U;
 };
@@ -96,9 +96,9 @@ class Http {
 
 // Multipart/form-data and application/x-www-form-urlencoded bodies, for both sides.
 struct Part {
-    std::string name;
-    std::string filename;
-    std::string content;
+    std::string name{};
+    std::string filename{};
+    std::string content{};
 };
 
 [[nodiscard]] Outcome<std::vector<Part>> parse_multipart(

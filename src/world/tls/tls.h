@@ -25,13 +25,15 @@ struct CertificateFacts {
     std::int64_t not_before_unix_ms = 0;
     std::int64_t not_after_unix_ms = 0;
     std::string sha256_hex;  // of the DER form
+    std::string common_name;
+    std::string public_key;  // PEM, as public_key() gives it
 };
 
 struct Subject {
-    std::string common_name;
-    std::string uri;                     // SAN URI, or empty
-    std::vector<std::string> dns_names;  // SAN DNS names
-    std::vector<std::string> ip_addresses;
+    std::string common_name{};
+    std::string uri{};                     // SAN URI, or empty
+    std::vector<std::string> dns_names{};  // SAN DNS names
+    std::vector<std::string> ip_addresses{};
     bool server = false;  // extended key usage
     bool client = false;
 };
@@ -57,7 +59,12 @@ class Tls {
         const Subject& subject,
         int days
     ) = 0;
+    // Of the first certificate of a chain.
     [[nodiscard]] virtual Outcome<CertificateFacts> inspect(std::string_view certificate_pem) = 0;
+    // Did this CA issue the first certificate of the chain, and is it valid now? Fault::denied.
+    [[nodiscard]] virtual Outcome<void> check(
+        std::string_view certificate_pem, std::string_view ca_certificate_pem
+    ) = 0;
     [[nodiscard]] virtual Outcome<Signature> sign(
         std::string_view private_pem, std::string_view bytes
     ) = 0;
@@ -68,6 +75,7 @@ class Tls {
 
 // Pure; the same everywhere.
 [[nodiscard]] Sha256 sha256(std::string_view bytes);
+[[nodiscard]] Sha256 hmac_sha256(std::string_view key, std::string_view bytes);  // RFC 2104
 [[nodiscard]] std::string hex(const std::uint8_t* bytes, std::size_t size);
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b);
