@@ -108,7 +108,24 @@ struct Part {
 [[nodiscard]] std::string make_multipart(const Part& part, std::string& content_type);
 [[nodiscard]] Outcome<std::map<std::string, std::string>> parse_form(std::string_view body);
 [[nodiscard]] std::string percent_encode(std::string_view text);
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+// The part of a whole 200 response that the request's Range header asks for: 206, or 416 when there
+// is no such part (RFC 9110, 14). One byte range; anything else gets the whole.
+[[nodiscard]] Response apply_range(const Request& request, Response whole);
 // An RFC 9457 problem body, with its Content-Type.
 [[nodiscard]] Response problem(int status, std::string_view title, std::string_view detail);
+
+// The target of a request line as path and query; Fault::bad_input for one that is not "/...",
+// has a broken escape or an escaped NUL.
+[[nodiscard]] Outcome<void> read_target(std::string_view target, Request& request);
+
+struct Url {
+    bool tls = false;
+    std::string host;  // without brackets
+    std::uint16_t port = 0;
+    std::string target;  // begins with '/'
+};
+
+[[nodiscard]] Outcome<Url> parse_url(std::string_view url);
 
 }  // namespace stator::http
