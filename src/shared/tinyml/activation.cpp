@@ -1,0 +1,169 @@
+// RELU, RELU6, LOGISTIC and TANH, number by number.
+//
+// int8 LOGISTIC and TANH under double_ are gemmlowp's fixed-point functions of a number with four
+// integer bits, which is what TFLM computes; under single they are the correctly rounded value,
+// which is what LiteRT's table holds.
+#include "shared/tinyml/kernels.h"
+#include "shared/tinyml/real_math.h"
+
+#include <cmath>
+#include <limits>
+
+namespace stator::tinyml {
+
+namespace {
+
+enum class Curve : std::uint32_t { relu, relu6, logistic, tanh };
+
+constexpr int integer_bits = 4;
+
+struct Activation8 {
+    Place input;
+    Place output;
+    std::uint32_t count = 0;
+    Curve curve{};
+    std::int32_t input_zero = 0;
+    std::int32_t output_zero = 0;
+    float input_scale = 1;
+    float output_scale = 1;
+    std::int32_t radius = 0;  // at and beyond it the curve is flat
+    Multiplier by;
+    Range8 range;
+};
+
+struct ActivationReal {
+    Place input;
+    Place output;
+    std::uint32_t count = 0;
+    Curve curve{};
+};
+
+Curve curve_of(Op op) {
+    if (op == Op::relu) return Curve::relu;
+    if (op == Op::relu6) return Curve::relu6;
+    return op == Op::logistic ? Curve::logistic : Curve::tanh;
+}
+
+// The output's scale is part of LOGISTIC's and TANH's definition.
+bool has_fixed_output(Builder& b, const Operator& op, const Tensor& output) {
+    const bool logistic = op.op == Op::logistic;
+    const float scale = logistic ? 1.0F / 256.0F : 1.0F / 128.0F;
+    const std::int32_t zero = logistic ? -128 : 0;
+    if (output.zero_point == zero && std::fabs(output.scale - scale) < 1e-6F) return true;
+    return b.refuse(op, {"its output must have scale 1/", logistic ? 256 : 128, ", zero ", zero});
+}
+
+bool prepare_curve(Builder& b, const Operator& op, Activation8& r) {
+    const Tensor& input = b.in(op, 0);
+    if (!has_fixed_output(b, op, b.out(op))) return false;
+    const double to_fixed = static_cast<double>(input.scale) * (1 << (31 - integer_bits));
+    if (!quantised(to_fixed, r.by)) return b.refuse(op, {"its input's scale is too large"});
+    // the largest step whose fixed-point form does not overflow (TFLM CalculateInputRadius)
+    const double largest = std::ldexp(15.0, 31 - integer_bits - r.by.shift);
+    r.radius = static_cast<std::int32_t>(std::min(std::floor(largest), 1e9));
+    return true;
+}
+
+bool prepare_line(Builder& b, const Operator& op, Activation8& r) {
+    const Tensor& input = b.in(op, 0);
+    const Tensor& output = b.out(op);
+    if (!quantised(static_cast<double>(input.scale / output.scale), r.by)) {
+        return b.refuse(op, {"its scales are too far apart"});
+    }
+    return fused_range(b, op, op.op == Op::relu ? Fused::relu : Fused::relu6, output, r.range);
+}
+
+bool prepare_int8(Builder& b, const Operator& op) {
+    if (!is_all(b, op, Kind::int8, 1)) return false;
+    auto& r = b.record<Activation8>(Kernel::activation_int8);
+    r.curve = curve_of(op.op);
+    r.input = b.place(op.inputs[0]);
+    r.output = b.place(op.output);
+    r.count = b.in(op, 0).count;
+    r.input_zero = b.in(op, 0).zero_point;
+    r.output_zero = b.out(op).zero_point;
+    r.input_scale = b.in(op, 0).scale;
+    r.output_scale = b.out(op).scale;
+    const bool line = r.curve == Curve::relu || r.curve == Curve::relu6;
+    return line ? prepare_line(b, op, r) : prepare_curve(b, op, r);
+}
+
+std::int8_t exact_curve(const Activation8& op, std::int32_t x) {
+    const double real = static_cast<double>(op.input_scale) * x;
+    const bool logistic = op.curve == Curve::logistic;
+    const double y = logistic ? real_logistic(real) * 256.0 : real_tanh(real) * 128.0;
+    return clamped(static_cast<std::int32_t>(std::nearbyint(y)) + op.output_zero);
+}
+
+template <Rounding rounding>
+std::int8_t curve_at(const Activation8& op, std::int32_t x) {
+    if constexpr (rounding == Rounding::single) return exact_curve(op, x);
+    const bool logistic = op.curve == Curve::logistic;
+    if (x <= -op.radius) return -128;
+    if (x >= op.radius) return 127;
+    const std::int32_t fixed = scaled<Rounding::double_>(x, op.by);
+    const std::int32_t y = logistic ? rounded_shift(fixed_logistic(fixed, integer_bits), 31 - 8)
+                                    : rounded_shift(fixed_tanh(fixed, integer_bits), 31 - 7);
+    return clamped(y + op.output_zero);
+}
+
+float real_curve(Curve curve, float x) {
+    switch (curve) {
+        case Curve::relu:
+            return x < 0.0F ? 0.0F : x;
+        case Curve::relu6:
+            return x > 6.0F ? 6.0F : (x < 0.0F ? 0.0F : x);
+        case Curve::logistic:
+            return static_cast<float>(real_logistic(static_cast<double>(x)));
+        case Curve::tanh:
+            return static_cast<float>(real_tanh(static_cast<double>(x)));
+    }
+    return 0;
+}
+
+}  // namespace
+
+bool prepare_activation(Builder& b, const Operator& op) {
+    if (!has_inputs(b, op, 1, 1)) return false;
+    const Tensor& input = b.in(op, 0);
+    if (input.count != b.out(op).count)
+        return b.refuse(op, {"its input and output differ in size"});
+    if (!b.work(std::uint64_t{16} * input.count)) return false;
+    if (input.kind == Kind::int8) return prepare_int8(b, op);
+    if (!is_all(b, op, Kind::float32, 1)) return false;
+    auto& r = b.record<ActivationReal>(Kernel::activation_float);
+    r.curve = curve_of(op.op);
+    r.input = b.place(op.inputs[0]);
+    r.output = b.place(op.output);
+    r.count = input.count;
+    return true;
+}
+
+template <Rounding rounding>
+void run_activation_int8(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<Activation8>(at);
+    const std::int8_t* input = memory.in8(op.input);
+    std::int8_t* output = memory.out8(op.output);
+    const bool line = op.curve == Curve::relu || op.curve == Curve::relu6;
+    for (std::uint32_t i = 0; i < op.count; ++i) {
+        const std::int32_t x = input[i] - op.input_zero;
+        if (line) {
+            const std::int32_t y = wrapped_sum(scaled<rounding>(x, op.by), op.output_zero);
+            output[i] = clamped(y, op.range.low, op.range.high);
+        } else {
+            output[i] = curve_at<rounding>(op, x);
+        }
+    }
+}
+
+template void run_activation_int8<Rounding::double_>(const Memory&, const std::byte*);
+template void run_activation_int8<Rounding::single>(const Memory&, const std::byte*);
+
+void run_activation_float(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<ActivationReal>(at);
+    for (std::uint32_t i = 0; i < op.count; ++i) {
+        memory.put(op.output, i, real_curve(op.curve, memory.real(op.input, i)));
+    }
+}
+
+}  // namespace stator::tinyml

@@ -1,0 +1,164 @@
+// FULLY_CONNECTED: each output is a row of weights times the input, plus a bias.
+#include "shared/tinyml/kernels.h"
+
+namespace stator::tinyml {
+
+namespace {
+
+struct Dense8 {
+    Place input;
+    Place weights;
+    Place bias;  // int32
+    Place output;
+    Place scale;  // significands, then shifts: one pair, or one a unit
+    std::uint32_t batches = 0;
+    std::uint32_t depth = 0;
+    std::uint32_t units = 0;
+    std::uint32_t per_channel = 0;
+    std::int32_t input_zero = 0;
+    std::int32_t output_zero = 0;
+    Range8 range;
+};
+
+struct DenseReal {
+    Place input;
+    Place weights;
+    Place bias;
+    Place output;
+    std::uint32_t batches = 0;
+    std::uint32_t depth = 0;
+    std::uint32_t units = 0;
+    RangeReal range{};
+};
+
+bool has_shapes(Builder& b, const Operator& op) {
+    const Tensor& input = b.in(op, 0);
+    const Tensor& weights = b.in(op, 1);
+    const Tensor& output = b.out(op);
+    if (weights.rank != 2 || !weights.constant) {
+        return b.refuse(op, {"its weights are not a constant matrix"});
+    }
+    const auto units = static_cast<std::uint32_t>(weights.dims[0]);
+    const auto depth = static_cast<std::uint32_t>(weights.dims[1]);
+    if (input.count % depth != 0) {
+        return b.refuse(op, {input.count, " inputs for rows of ", depth, " weights"});
+    }
+    const std::uint32_t batches = input.count / depth;
+    if (output.count != std::uint64_t{batches} * units || output.rank == 0 ||
+        output.last_dim() != weights.dims[0]) {
+        return b.refuse(op, {"its output's shape does not fit ", units, " units"});
+    }
+    if (op.options.scalar<std::int8_t>(field::fully_connected::weights_format, 0) != 0) {
+        return b.refuse(op, {"shuffled weights are not supported"});
+    }
+    if (op.inputs.size() == 3 && op.inputs[2] >= 0) {
+        const Tensor& bias = b.in(op, 2);
+        const Kind kind = input.kind == Kind::int8 ? Kind::int32 : Kind::float32;
+        if (bias.count != units || bias.kind != kind || !bias.constant) {
+            return b.refuse(op, {"its bias is not a constant of ", units, " numbers"});
+        }
+    }
+    return b.work(std::uint64_t{weights.count} * batches);
+}
+
+bool prepare_int8(Builder& b, const Operator& op, Fused fused) {
+    const Tensor& input = b.in(op, 0);
+    const Tensor& weights = b.in(op, 1);
+    const Tensor& output = b.out(op);
+    if (weights.kind != Kind::int8 || output.kind != Kind::int8 || !weights.quantised ||
+        weights.zero_point != 0 || (weights.per_channel() && weights.dimension != 0)) {
+        return b.refuse(op, {"int8 input needs symmetric int8 weights and an int8 output"});
+    }
+    if (!is_quantised(b, op, input) || !is_quantised(b, op, output)) return false;
+    auto& record = b.record<Dense8>(Kernel::fully_connected_int8);
+    if (!fused_range(b, op, fused, output, record.range)) return false;
+    record.input = b.place(op.inputs[0]);
+    record.weights = b.place(op.inputs[1]);
+    if (op.inputs.size() == 3) record.bias = b.place(op.inputs[2]);
+    record.output = b.place(op.output);
+    record.units = static_cast<std::uint32_t>(weights.dims[0]);
+    record.depth = static_cast<std::uint32_t>(weights.dims[1]);
+    record.batches = input.count / record.depth;
+    record.per_channel = weights.per_channel() ? 1 : 0;
+    record.input_zero = input.zero_point;
+    record.output_zero = output.zero_point;
+    return channel_scales(b, op, weights, record.scale);
+}
+
+bool prepare_float(Builder& b, const Operator& op, Fused fused) {
+    const Tensor& weights = b.in(op, 1);
+    if (!is_all(b, op, Kind::float32, 2)) return false;
+    auto& record = b.record<DenseReal>(Kernel::fully_connected_float);
+    if (!fused_range(b, op, fused, record.range)) return false;
+    record.input = b.place(op.inputs[0]);
+    record.weights = b.place(op.inputs[1]);
+    if (op.inputs.size() == 3) record.bias = b.place(op.inputs[2]);
+    record.output = b.place(op.output);
+    record.units = static_cast<std::uint32_t>(weights.dims[0]);
+    record.depth = static_cast<std::uint32_t>(weights.dims[1]);
+    record.batches = b.in(op, 0).count / record.depth;
+    return true;
+}
+
+// Sums wrap: a hostile bias may be anything.
+std::int32_t dot(
+    const std::int8_t* x, const std::int8_t* w, std::uint32_t depth, std::int32_t x_zero
+) {
+    std::uint32_t sum = 0;
+    for (std::uint32_t i = 0; i < depth; ++i) {
+        sum += static_cast<std::uint32_t>((x[i] - x_zero) * w[i]);
+    }
+    return static_cast<std::int32_t>(sum);
+}
+
+}  // namespace
+
+bool prepare_fully_connected(Builder& b, const Operator& op) {
+    if (!has_inputs(b, op, 2, 3) || !has_shapes(b, op)) return false;
+    const auto fused =
+        static_cast<Fused>(op.options.scalar<std::int8_t>(field::fully_connected::activation, 0));
+    return b.in(op, 0).kind == Kind::int8 ? prepare_int8(b, op, fused)
+                                          : prepare_float(b, op, fused);
+}
+
+template <Rounding rounding>
+void run_fully_connected_int8(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<Dense8>(at);
+    const std::int8_t* weights = memory.in8(op.weights);
+    for (std::uint32_t batch = 0; batch < op.batches; ++batch) {
+        const std::int8_t* x = memory.in8(op.input) + std::size_t{batch} * op.depth;
+        std::int8_t* y = memory.out8(op.output) + std::size_t{batch} * op.units;
+        for (std::uint32_t unit = 0; unit < op.units; ++unit) {
+            const std::int8_t* row = weights + std::size_t{unit} * op.depth;
+            std::int32_t sum = dot(x, row, op.depth, op.input_zero);
+            if (op.bias.present()) sum = wrapped_sum(sum, memory.whole(op.bias, unit));
+            const std::uint32_t channel = op.per_channel != 0 ? unit : 0;
+            const std::uint32_t channels = op.per_channel != 0 ? op.units : 1;
+            const std::int32_t steps = scaled<rounding>(
+                sum, memory.whole(op.scale, channel), memory.whole(op.scale, channels + channel)
+            );
+            y[unit] = clamped(wrapped_sum(steps, op.output_zero), op.range.low, op.range.high);
+        }
+    }
+}
+
+template void run_fully_connected_int8<Rounding::double_>(const Memory&, const std::byte*);
+template void run_fully_connected_int8<Rounding::single>(const Memory&, const std::byte*);
+
+void run_fully_connected_float(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<DenseReal>(at);
+    for (std::uint32_t batch = 0; batch < op.batches; ++batch) {
+        for (std::uint32_t unit = 0; unit < op.units; ++unit) {
+            float sum = 0;
+            for (std::uint32_t i = 0; i < op.depth; ++i) {
+                sum += memory.real(op.input, batch * op.depth + i) *
+                       memory.real(op.weights, unit * op.depth + i);
+            }
+            if (op.bias.present()) sum += memory.real(op.bias, unit);
+            sum = std::min(std::max(sum, op.range.low), op.range.high);
+            memory.put(op.output, batch * op.units + unit, sum);
+        }
+    }
+}
+
+}  // namespace stator::tinyml

@@ -1,0 +1,43 @@
+// The kernels: for each op a check that fills a record (prepare), and what runs from it.
+//
+// prepare() is called twice with the same graph, once to count bytes and once to fill them; it must
+// do the same both times. run() trusts its record: whatever could go wrong was refused before.
+#pragma once
+
+#include "shared/tinyml/program.h"
+
+namespace stator::tinyml {
+
+using Run = void (*)(const Memory& memory, const std::byte* numbers);
+
+[[nodiscard]] Run run_of(Kernel kernel, Rounding rounding);
+
+// Checks the operator and adds its record, if it needs one.
+[[nodiscard]] bool prepare(Builder& builder, const Operator& op);
+
+[[nodiscard]] bool prepare_fully_connected(Builder&, const Operator&);
+[[nodiscard]] bool prepare_arithmetic(Builder&, const Operator&);
+[[nodiscard]] bool prepare_activation(Builder&, const Operator&);
+[[nodiscard]] bool prepare_quantise(Builder&, const Operator&);
+
+template <Rounding rounding>
+void run_fully_connected_int8(const Memory&, const std::byte*);
+void run_fully_connected_float(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_arithmetic_int8(const Memory&, const std::byte*);
+void run_arithmetic_float(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_activation_int8(const Memory&, const std::byte*);
+void run_activation_float(const Memory&, const std::byte*);
+void run_quantise(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_requantise(const Memory&, const std::byte*);
+void run_dequantise(const Memory&, const std::byte*);
+
+// A record's numbers, copied out: the arena holds no objects, only bytes.
+template <typename T>
+[[nodiscard]] inline T numbers_of(const std::byte* at) {
+    return load<T>(at);
+}
+
+}  // namespace stator::tinyml

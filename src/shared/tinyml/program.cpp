@@ -1,0 +1,149 @@
+#include "shared/tinyml/program.h"
+
+#include <cmath>
+#include <limits>
+#include <new>
+
+namespace stator::tinyml {
+
+void Builder::close() {
+    if (kernel_ == Kernel::count) return;
+    if (arena_ != nullptr) {
+        const Record record{static_cast<std::uint32_t>(kernel_), used_};
+        std::memcpy(arena_ + open_at_, &record, sizeof record);
+    }
+    kernel_ = Kernel::count;
+}
+
+std::span<std::int32_t> Builder::numbers(std::uint32_t count, Place& place) {
+    place.at = used_;
+    used_ += count * 4;
+    if (arena_ == nullptr) return {};
+    std::byte* at = arena_ + place.at;
+    return {new (at) std::int32_t[count], count};
+}
+
+Place Builder::place(std::int32_t tensor) const {
+    if (tensor < 0) return {};
+    const Tensor& own = graph.tensors[static_cast<std::size_t>(tensor)];
+    const Tensor& root = graph.tensors[own.root];
+    if (root.constant) return {root.data_at | Place::in_file};
+    return {root.arena_at};
+}
+
+bool Builder::work(std::uint64_t macs) {
+    macs_ += macs;
+    if (macs_ <= macs_max) return true;
+    return graph.refuse({"one run takes more than 2^28 multiplications"});
+}
+
+bool Builder::refuse(const Operator& op, std::initializer_list<Word> words) {
+    Reason tail;
+    say(tail, words);
+    return graph.refuse({"op ", name_of(op.op), ": ", tail.view()});
+}
+
+bool has_inputs(Builder& b, const Operator& op, std::size_t least, std::size_t most) {
+    const std::size_t count = op.inputs.size();
+    if (count < least || count > most) {
+        return b.refuse(op, {static_cast<std::int64_t>(count), " inputs"});
+    }
+    for (std::size_t i = 0; i < least; ++i) {
+        if (op.inputs[i] < 0)
+            return b.refuse(op, {"input ", static_cast<std::int64_t>(i), " missing"});
+    }
+    return true;
+}
+
+bool is_quantised(Builder& b, const Operator& op, const Tensor& tensor) {
+    if (tensor.quantised && !tensor.per_channel()) return true;
+    return b.refuse(op, {"an int8 tensor has no scale of its own"});
+}
+
+bool is_all(Builder& b, const Operator& op, Kind kind, std::size_t inputs) {
+    for (std::size_t i = 0; i <= inputs; ++i) {
+        const Tensor& tensor = i < inputs ? b.in(op, i) : b.out(op);
+        if (tensor.kind != kind) {
+            return b.refuse(
+                op, {name_of(tensor.kind), " beside ", name_of(kind), " not supported"}
+            );
+        }
+        if (kind == Kind::int8 && !is_quantised(b, op, tensor)) return false;
+    }
+    return true;
+}
+
+bool same_shape(const Tensor& a, const Tensor& b) {
+    return a.rank == b.rank && a.dims == b.dims;
+}
+
+bool channel_scales(Builder& b, const Operator& op, const Tensor& weights, Place& place) {
+    const float input = b.in(op, 0).scale;
+    const auto output = static_cast<double>(b.out(op).scale);
+    const std::uint32_t count = weights.scales.size;
+    const std::span<std::int32_t> numbers = b.numbers(count * 2, place);
+    const std::byte* scales = b.graph.file.data() + weights.scales.first;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto own = load<float>(scales + std::size_t{4} * i);
+        const double product = count == 1 ? static_cast<double>(input * own)
+                                          : static_cast<double>(input) * static_cast<double>(own);
+        Multiplier multiplier;
+        if (!quantised(product / output, multiplier)) {
+            return b.refuse(op, {"the scales of channel ", i, " are too far apart"});
+        }
+        if (numbers.empty()) continue;
+        numbers[i] = multiplier.significand;
+        numbers[count + i] = multiplier.shift;
+    }
+    return true;
+}
+
+namespace {
+
+bool edge(float value, const Tensor& output, std::int32_t& q) {
+    const float steps = std::round(value / output.scale);
+    if (!(std::fabs(steps) < 1e9F)) return false;
+    q = output.zero_point + static_cast<std::int32_t>(steps);
+    return true;
+}
+
+}  // namespace
+
+bool fused_range(Builder& b, const Operator& op, Fused fused, const Tensor& output, Range8& range) {
+    range = {};
+    std::int32_t low = -128;
+    std::int32_t high = 127;
+    bool sound = true;
+    if (fused == Fused::relu || fused == Fused::relu6) sound = edge(0.0F, output, low);
+    if (fused == Fused::relu6) sound = edge(6.0F, output, high);
+    if (fused == Fused::relu_n1_to_1) {
+        sound = edge(-1.0F, output, low) && edge(1.0F, output, high);
+    }
+    if (!sound) return b.refuse(op, {"its output's scale is too small for the activation"});
+    range.low = std::max(range.low, low);
+    range.high = std::min(range.high, high);
+    if (static_cast<int>(fused) < 0 || static_cast<int>(fused) > 3) {
+        return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
+    }
+    return true;
+}
+
+bool fused_range(Builder& b, const Operator& op, Fused fused, RangeReal& range) {
+    range = {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
+    switch (fused) {
+        case Fused::none:
+            return true;
+        case Fused::relu:
+            range.low = 0.0F;
+            return true;
+        case Fused::relu6:
+            range = {0.0F, 6.0F};
+            return true;
+        case Fused::relu_n1_to_1:
+            range = {-1.0F, 1.0F};
+            return true;
+    }
+    return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
+}
+
+}  // namespace stator::tinyml

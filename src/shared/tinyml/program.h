@@ -1,0 +1,168 @@
+// A program is the checked graph in the form that runs: records in the arena, one an operator.
+//
+//   arena:  [ record | record | ... | multipliers ]  [ activations, planned ]
+//   record: kernel u32, next u32, then the kernel's own numbers (all 4 bytes wide)
+//
+// Records hold 32-bit places, not pointers, so a model needs the same number of bytes on a 64-bit
+// server as on a Cortex-M, and the registry can tell a device's arena exactly.
+#pragma once
+
+#include "shared/tinyml/fixed_point.h"
+#include "shared/tinyml/graph.h"
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+
+namespace stator::tinyml {
+
+inline constexpr std::uint32_t arena_bytes_max = 64U << 20;
+
+// Where bytes lie: in the arena, or (top bit) in the file.
+struct Place {
+    std::uint32_t at = none;
+    static constexpr std::uint32_t none = 0xFFFFFFFF;
+    static constexpr std::uint32_t in_file = 0x80000000;
+
+    [[nodiscard]] bool present() const { return at != none; }
+};
+
+struct Memory {
+    const std::byte* file = nullptr;
+    std::byte* arena = nullptr;
+
+    [[nodiscard]] const std::byte* in(Place place) const {
+        if ((place.at & Place::in_file) != 0) return file + (place.at & ~Place::in_file);
+        return arena + place.at;
+    }
+
+    [[nodiscard]] const std::int8_t* in8(Place place) const {
+        return reinterpret_cast<const std::int8_t*>(in(place));
+    }
+
+    [[nodiscard]] std::byte* out(Place place) const { return arena + place.at; }
+
+    [[nodiscard]] std::int8_t* out8(Place place) const {
+        return reinterpret_cast<std::int8_t*>(out(place));
+    }
+
+    [[nodiscard]] float real(Place place, std::uint32_t i) const {
+        return load<float>(in(place) + std::size_t{4} * i);
+    }
+
+    [[nodiscard]] std::int32_t whole(Place place, std::uint32_t i) const {
+        return load<std::int32_t>(in(place) + std::size_t{4} * i);
+    }
+
+    void put(Place place, std::uint32_t i, float value) const {
+        std::memcpy(out(place) + std::size_t{4} * i, &value, 4);
+    }
+};
+
+// What runs; each has a row in kernels.cpp.
+enum class Kernel : std::uint32_t {
+    fully_connected_int8,
+    fully_connected_float,
+    arithmetic_int8,
+    arithmetic_float,
+    activation_int8,
+    activation_float,
+    quantise,
+    requantise,
+    dequantise,
+    count,
+};
+
+struct Record {
+    std::uint32_t kernel;
+    std::uint32_t next;  // arena offset of the record behind
+};
+
+// Builds records. Without an arena it only counts, so that the size is known before there is one.
+class Builder {
+  public:
+    Builder(Graph& g, std::byte* arena) : graph{g}, arena_{arena} {}
+
+    // The kernel's numbers, to be filled in; valid until the next record.
+    template <typename T>
+    [[nodiscard]] T& record(Kernel kernel) {
+        static_assert(std::is_trivially_copyable_v<T> && alignof(T) == 4);
+        static_assert(sizeof(T) <= scratch_bytes);
+        close();
+        open_at_ = used_;
+        kernel_ = kernel;
+        ++records_;
+        used_ += static_cast<std::uint32_t>(sizeof(Record) + sizeof(T));
+        std::byte* at = arena_ == nullptr ? scratch_.data() : arena_ + open_at_ + sizeof(Record);
+        return *new (at) T{};
+    }
+
+    // Room for 32-bit numbers in the arena; empty while only counting.
+    [[nodiscard]] std::span<std::int32_t> numbers(std::uint32_t count, Place& place);
+
+    // Ends the last record.
+    void close();
+
+    [[nodiscard]] Place place(std::int32_t tensor) const;
+
+    [[nodiscard]] const Tensor& in(const Operator& op, std::size_t i) const {
+        return graph.tensors[static_cast<std::size_t>(op.inputs[i])];
+    }
+
+    [[nodiscard]] const Tensor& out(const Operator& op) const { return graph.tensors[op.output]; }
+
+    [[nodiscard]] std::uint32_t used() const { return used_; }
+
+    // The records alone have outgrown what an arena may be.
+    [[nodiscard]] bool overflowed() const { return used_ > arena_bytes_max; }
+
+    [[nodiscard]] std::uint32_t records() const { return records_; }
+
+    // Counts the work of one run, which has a limit: a small file can ask for a very long one.
+    [[nodiscard]] bool work(std::uint64_t macs);
+
+    [[nodiscard]] std::uint64_t macs() const { return macs_; }
+
+    bool refuse(const Operator& op, std::initializer_list<Word> words);
+
+    Graph& graph;
+
+  private:
+    static constexpr std::size_t scratch_bytes = 128;
+    std::byte* arena_;
+    alignas(4) std::array<std::byte, scratch_bytes> scratch_{};
+    std::uint32_t used_ = 0;
+    std::uint32_t open_at_ = 0;
+    std::uint32_t records_ = 0;
+    std::uint64_t macs_ = 0;
+    Kernel kernel_ = Kernel::count;
+};
+
+// Checks of an operator's form that many kernels share; each says what is wrong.
+[[nodiscard]] bool has_inputs(Builder&, const Operator&, std::size_t least, std::size_t most);
+[[nodiscard]] bool is_all(Builder&, const Operator&, Kind, std::size_t inputs);
+[[nodiscard]] bool is_quantised(Builder&, const Operator&, const Tensor&);
+[[nodiscard]] bool same_shape(const Tensor&, const Tensor&);
+
+// The multipliers input * weights / output, one or one a channel: significands, then shifts
+// (TFLM multiplies the two scales as floats where there is only one).
+[[nodiscard]] bool channel_scales(Builder&, const Operator&, const Tensor& weights, Place&);
+
+// The limits a fused activation puts on an int8 output (TFLM CalculateActivationRangeQuantized).
+struct Range8 {
+    std::int32_t low = -128;
+    std::int32_t high = 127;
+};
+
+struct RangeReal {
+    float low;
+    float high;
+};
+
+[[nodiscard]] bool fused_range(Builder&, const Operator&, Fused, const Tensor& output, Range8&);
+[[nodiscard]] bool fused_range(Builder&, const Operator&, Fused, RangeReal&);
+
+}  // namespace stator::tinyml

@@ -1,0 +1,96 @@
+// QUANTIZE and DEQUANTIZE: between real values and int8 steps, and between two int8 scales.
+#include "shared/tinyml/kernels.h"
+#include "shared/tinyml/steps.h"
+
+namespace stator::tinyml {
+
+namespace {
+
+struct Quantise {
+    Place input;
+    Place output;
+    std::uint32_t count = 0;
+    std::int32_t zero = 0;
+    float scale = 1;
+};
+
+struct Requantise {
+    Place input;
+    Place output;
+    std::uint32_t count = 0;
+    std::int32_t input_zero = 0;
+    std::int32_t output_zero = 0;
+    Multiplier by;
+};
+
+bool prepare_requantise(Builder& b, const Operator& op) {
+    const Tensor& input = b.in(op, 0);
+    const Tensor& output = b.out(op);
+    if (!is_all(b, op, Kind::int8, 1)) return false;
+    auto& r = b.record<Requantise>(Kernel::requantise);
+    const double by = static_cast<double>(input.scale) / static_cast<double>(output.scale);
+    if (!quantised(by, r.by)) return b.refuse(op, {"its scales are too far apart"});
+    r.input = b.place(op.inputs[0]);
+    r.output = b.place(op.output);
+    r.count = input.count;
+    r.input_zero = input.zero_point;
+    r.output_zero = output.zero_point;
+    return true;
+}
+
+}  // namespace
+
+bool prepare_quantise(Builder& b, const Operator& op) {
+    if (!has_inputs(b, op, 1, 1)) return false;
+    const Tensor& input = b.in(op, 0);
+    const Tensor& output = b.out(op);
+    if (input.count != output.count) return b.refuse(op, {"its input and output differ in size"});
+    if (!b.work(input.count)) return false;
+    const bool up = op.op == Op::dequantize;
+    if (!up && input.kind == Kind::int8) return prepare_requantise(b, op);
+    const Tensor& steps = up ? input : output;
+    const Tensor& reals = up ? output : input;
+    if (steps.kind != Kind::int8 || reals.kind != Kind::float32) {
+        return b.refuse(op, {name_of(input.kind), " to ", name_of(output.kind), " not supported"});
+    }
+    if (!is_quantised(b, op, steps)) return false;
+    auto& r = b.record<Quantise>(up ? Kernel::dequantise : Kernel::quantise);
+    r.input = b.place(op.inputs[0]);
+    r.output = b.place(op.output);
+    r.count = input.count;
+    r.zero = steps.zero_point;
+    r.scale = steps.scale;
+    return true;
+}
+
+void run_quantise(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<Quantise>(at);
+    std::int8_t* output = memory.out8(op.output);
+    for (std::uint32_t i = 0; i < op.count; ++i) {
+        output[i] = step_of(memory.real(op.input, i), op.scale, op.zero);
+    }
+}
+
+void run_dequantise(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<Quantise>(at);
+    const std::int8_t* input = memory.in8(op.input);
+    for (std::uint32_t i = 0; i < op.count; ++i) {
+        memory.put(op.output, i, real_of(input[i], op.scale, op.zero));
+    }
+}
+
+template <Rounding rounding>
+void run_requantise(const Memory& memory, const std::byte* at) {
+    const auto op = numbers_of<Requantise>(at);
+    const std::int8_t* input = memory.in8(op.input);
+    std::int8_t* output = memory.out8(op.output);
+    for (std::uint32_t i = 0; i < op.count; ++i) {
+        const std::int32_t y = scaled<rounding>(input[i] - op.input_zero, op.by);
+        output[i] = clamped(wrapped_sum(y, op.output_zero));
+    }
+}
+
+template void run_requantise<Rounding::double_>(const Memory&, const std::byte*);
+template void run_requantise<Rounding::single>(const Memory&, const std::byte*);
+
+}  // namespace stator::tinyml

@@ -1,0 +1,23 @@
+// Real values as int8 steps of a scale, and back (TFLM reference/quantize.h, dequantize.h).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace stator::tinyml {
+
+// Halves round away from zero; what lies outside sticks to the end; not-a-number is the zero point.
+[[nodiscard]] inline std::int8_t step_of(float value, float scale, std::int32_t zero) {
+    const float steps = std::round(value / scale);
+    if (std::isnan(steps)) return static_cast<std::int8_t>(zero);
+    const float held = std::min(std::max(steps, -1024.0F), 1024.0F);  // fits an int, clamps later
+    const std::int32_t step = static_cast<std::int32_t>(held) + zero;
+    return static_cast<std::int8_t>(std::min(std::max(step, -128), 127));
+}
+
+[[nodiscard]] inline float real_of(std::int8_t step, float scale, std::int32_t zero) {
+    return static_cast<float>(static_cast<double>(scale) * (step - zero));
+}
+
+}  // namespace stator::tinyml
