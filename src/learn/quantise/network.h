@@ -26,8 +26,8 @@ enum class Activation : std::uint8_t { none, relu, relu6 };
 struct Dense {
     std::size_t inputs = 0;
     std::size_t outputs = 0;
-    std::vector<float> weights;  // outputs x inputs
-    std::vector<float> bias;     // outputs, or empty
+    std::vector<float> weights = {};  // outputs x inputs
+    std::vector<float> bias = {};     // outputs, or empty
     Activation activation = Activation::none;
 };
 
@@ -50,22 +50,27 @@ using Layer = std::variant<Dense, Square, Sum, Residual, Logistic, Tanh, Softmax
 
 // (x - mean) * inverse_deviation, one pair an input.
 struct Normalise {
-    std::vector<float> mean;
-    std::vector<float> inverse_deviation;
+    std::vector<float> mean = {};
+    std::vector<float> inverse_deviation = {};
 };
 
 struct Network {
-    std::string name;  // goes into the file's description
+    std::string name = {};  // goes into the file's description
     std::size_t inputs = 0;
     float input_bound = 16.0F;  // in deviations (design: narrower ranges hide what is far away)
-    Normalise normalise;        // empty: the rows come in standardised
-    std::vector<Layer> layers;
+    Normalise normalise = {};   // empty: the rows come in standardised
+    std::vector<Layer> layers = {};
 };
 
 // What is wrong with the network's shape in one sentence; empty when it is sound.
 [[nodiscard]] std::string fault_of(const Network& network);
 
-// The value in double precision, the reference that the written models are judged by.
+// The standardised input, then each layer's output, in double precision.
+[[nodiscard]] std::vector<std::vector<double>> trace(
+    const Network& network, std::span<const float> row
+);
+
+// The last layer's output in double precision, the reference that the written models are judged by.
 [[nodiscard]] std::vector<double> evaluate(const Network& network, std::span<const float> row);
 
 }  // namespace stator::quantise

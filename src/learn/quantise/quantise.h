@@ -2,9 +2,8 @@
 //
 // The int8 file has float32 ends (QUANTIZE first, DEQUANTIZE last), so every caller speaks real
 // values; with int8_ends it has none and the caller quantises. Scales come from calibration rows
-// (real windows) and from what the last layer can still tell apart: calibration rows are healthy,
-// and the resolution is needed at the limit. A file that would lose more than `max_loss` is
-// refused.
+// (real windows) and from what the last layer can still tell apart (ranges.h). A file that would
+// lose more than the options allow is refused, and one that tinyml does not run is never returned.
 #pragma once
 
 #include "learn/quantise/network.h"
@@ -23,18 +22,23 @@ enum class Profile : std::uint8_t {
 
 struct Options {
     bool per_channel = true;
-    bool int8_ends = false;
+    bool int8_ends = false;  // not in the profile `reference`
     Profile profile = Profile::stator;
-    float max_loss = 0.05F;     // mean absolute difference of the output, float against int8
-    float max_flips = 0.02F;    // part of the rows on the other side of 0.5
+    double mean_loss_max = 0.03;   // on the calibration rows
+    double limit_loss_max = 0.08;  // on rows stretched towards the limit
+    double flips_max = 0.02;
     std::size_t rows_min = 32;  // fewer calibration rows are refused
 };
 
 struct Report {
     std::size_t rows = 0;
-    double mean_loss = 0;   // mean |int8 - float|
-    double worst_loss = 0;  // largest |int8 - float|
-    double flips = 0;       // part of the rows that change side of 0.5
+    double mean_loss = 0;   // mean |int8 - float| of the first output
+    double worst_loss = 0;  // largest
+    double flips = 0;       // part of the rows on the other side of 0.5
+    // The calibration rows, stretched away from the mean until they come near the limit: those
+    // whose float value lies in [0.1, 0.9].
+    std::size_t limit_rows = 0;
+    double limit_loss = 0;
 };
 
 struct Quantised {
