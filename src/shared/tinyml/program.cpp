@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <new>
 
 namespace stator::tinyml {
 
@@ -20,7 +19,7 @@ std::span<std::int32_t> Builder::numbers(std::uint32_t count, Place& place) {
     used_ += count * 4;
     if (arena_ == nullptr) return {};
     std::byte* at = arena_ + place.at;
-    return {new (at) std::int32_t[count], count};
+    return {reinterpret_cast<std::int32_t*>(at), count};
 }
 
 Place Builder::place(std::int32_t tensor) const {

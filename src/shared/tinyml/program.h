@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <type_traits>
 
@@ -97,7 +98,7 @@ class Builder {
         ++records_;
         used_ += static_cast<std::uint32_t>(sizeof(Record) + sizeof(T));
         std::byte* at = arena_ == nullptr ? scratch_.data() : arena_ + open_at_ + sizeof(Record);
-        return *new (at) T{};
+        return *std::construct_at(reinterpret_cast<T*>(at));
     }
 
     // Room for 32-bit numbers in the arena; empty while only counting.
