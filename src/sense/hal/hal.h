@@ -1,0 +1,26 @@
+// Hal is all of a machine that the node may touch: a port fills it in, simulated or not.
+#pragma once
+
+#include "sense/hal/board.h"
+#include "sense/hal/fetch.h"
+#include "sense/hal/flash.h"
+#include "sense/hal/link.h"
+#include "sense/hal/machine.h"
+#include "shared/bundle/manifest.h"
+
+namespace stator::hal {
+
+struct Hal {
+    Adc& adc;
+    Actuators& actuators;
+    Flash& flash;
+    Link& link;
+    Fetch& fetch;
+    Time& time;
+    Entropy& entropy;
+    Watchdog& watchdog;
+    Log& log;
+    bundle::Verifier& verifier;
+};
+
+}  // namespace stator::hal

@@ -1,0 +1,132 @@
+#include "sense/node/slots.h"
+
+#include <algorithm>
+#include <array>
+
+namespace stator::node {
+namespace {
+
+using base::Fault;
+using base::Result;
+
+constexpr std::uint32_t boot_magic = 0x544F4F42;    // "BOOT"
+constexpr std::uint32_t commit_magic = 0x4C444F4D;  // "MODL"
+
+std::size_t round_up(std::size_t value, std::size_t step) {
+    return (value + step - 1) / step * step;
+}
+
+}  // namespace
+
+Slots::Slots(hal::Flash& flash)
+    : flash_{flash},
+      boots_{flash, 0, boot_magic},
+      commits_{flash, 2 * flash.sector_bytes(), commit_magic},
+      slot_bytes_{(flash.size_bytes() / flash.sector_bytes() - 4) / 2 * flash.sector_bytes()},
+      envelope_area_bytes_{round_up(bundle::envelope_bytes_max, flash.sector_bytes())} {}
+
+Result<std::uint32_t> Slots::count_boot() {
+    const auto last = boots_.last();
+    RecordLog::Words words{};
+    if (last) words = *last;
+    ++words[0];
+    const auto written = boots_.append(words);
+    if (!written) return std::unexpected{written.error()};
+    return words[0];
+}
+
+bool Slots::known_active() const {
+    const auto last = boots_.last();
+    return last && (*last)[1] == 1;
+}
+
+Result<void> Slots::remember_active() {
+    auto last = boots_.last();
+    if (!last) return std::unexpected{last.error()};
+    (*last)[1] = 1;
+    return boots_.append(*last);
+}
+
+std::optional<Commit> Slots::committed() const {
+    const auto last = commits_.last();
+    if (!last) return std::nullopt;
+    const Commit commit{
+        .slot = (*last)[0],
+        .release = (*last)[1],
+        .envelope_bytes = (*last)[2],
+        .tflite_bytes = (*last)[3],
+    };
+    const bool fits = commit.slot < 2 && commit.envelope_bytes <= bundle::envelope_bytes_max &&
+                      commit.tflite_bytes <= tflite_bytes_max();
+    if (!fits) return std::nullopt;
+    return commit;
+}
+
+std::uint32_t Slots::idle() const {
+    const auto commit = committed();
+    return commit ? 1 - commit->slot : 0;
+}
+
+std::size_t Slots::tflite_bytes_max() const {
+    return slot_bytes_ - std::min(slot_bytes_, envelope_area_bytes_);
+}
+
+std::size_t Slots::slot_offset(std::uint32_t slot) const {
+    return 4 * flash_.sector_bytes() + slot * slot_bytes_;
+}
+
+void Slots::begin() {
+    erased_ = 0;
+}
+
+Result<bool> Slots::erase_next(std::size_t tflite_bytes) {
+    if (tflite_bytes > tflite_bytes_max()) return std::unexpected{Fault::full};
+    const std::size_t needed = envelope_area_bytes_ + round_up(tflite_bytes, flash_.sector_bytes());
+    if (erased_ >= needed) return true;
+    const auto erased = flash_.erase(slot_offset(idle()) + erased_);
+    if (!erased) return std::unexpected{erased.error()};
+    erased_ += flash_.sector_bytes();
+    return erased_ >= needed;
+}
+
+// Whole units are programmed; the last is filled up with what erased flash reads as.
+Result<void> Slots::program(std::size_t offset, std::span<const std::byte> bytes) {
+    const std::size_t whole = bytes.size() / hal::flash_program_bytes * hal::flash_program_bytes;
+    if (whole > 0) {
+        const auto written = flash_.program(offset, bytes.first(whole));
+        if (!written) return written;
+    }
+    if (whole == bytes.size()) return {};
+    std::array<std::byte, hal::flash_program_bytes> tail{};
+    tail.fill(std::byte{0xFF});
+    std::ranges::copy(bytes.subspan(whole), tail.begin());
+    return flash_.program(offset + whole, tail);
+}
+
+Result<void> Slots::write_envelope(std::string_view text) {
+    if (text.size() > bundle::envelope_bytes_max) return std::unexpected{Fault::full};
+    return program(slot_offset(idle()), std::as_bytes(std::span{text.data(), text.size()}));
+}
+
+Result<void> Slots::write_tflite(std::size_t offset, std::span<const std::byte> bytes) {
+    if (offset > tflite_bytes_max() || bytes.size() > tflite_bytes_max() - offset)
+        return std::unexpected{Fault::full};
+    return program(slot_offset(idle()) + envelope_area_bytes_ + offset, bytes);
+}
+
+Result<void> Slots::commit(const Commit& commit) {
+    return commits_.append(
+        {commit.slot, commit.release, commit.envelope_bytes, commit.tflite_bytes, 0}
+    );
+}
+
+std::string_view Slots::envelope(std::uint32_t slot, std::size_t bytes) const {
+    const auto mapped = flash_.mapped(slot_offset(slot), bytes);
+    return {reinterpret_cast<const char*>(mapped.data()), mapped.size()};
+}
+
+std::span<const std::byte> Slots::tflite(std::uint32_t slot, std::size_t bytes) const {
+    return flash_.mapped(slot_offset(slot) + envelope_area_bytes_, bytes);
+}
+
+}  // namespace stator::node
