@@ -31,7 +31,9 @@ class File {
     ) = 0;
     [[nodiscard]] virtual Outcome<std::uint64_t> size() = 0;
     [[nodiscard]] virtual Outcome<void> truncate(std::uint64_t size) = 0;
+    // The file is then at least so long (zeros at its end), and writes within it find their space.
     [[nodiscard]] virtual Outcome<void> preallocate(std::uint64_t size) = 0;
+    // Callable from another thread while this one writes: covers what was written before it began.
     [[nodiscard]] virtual Outcome<void> sync() = 0;
 };
 
@@ -73,6 +75,7 @@ class Disk {
     [[nodiscard]] virtual Outcome<std::unique_ptr<Lock>> lock(const std::string& path) = 0;
     [[nodiscard]] virtual bool exists(const std::string& path) = 0;
     [[nodiscard]] virtual Outcome<std::vector<Entry>> list(const std::string& directory) = 0;
+    // What it made survives a power cut.
     [[nodiscard]] virtual Outcome<void> make_directories(const std::string& path) = 0;
     [[nodiscard]] virtual Outcome<void> rename(const std::string& from, const std::string& to) = 0;
     [[nodiscard]] virtual Outcome<void> remove(const std::string& path) = 0;  // a file
