@@ -35,7 +35,7 @@ bool Activation::step(std::int64_t now_us) {
         reinterpret_cast<const char*>(reply->bytes.data()), reply->bytes.size()
     };
     confirmed_ = text == "TRUE" || text == "TRUE\n";
-    const bool news = confirmed_ && !active_;
+    const bool news = confirmed_ != active_;
     active_ = confirmed_;
     if (!confirmed_) wait_longer(now_us);
     return news;

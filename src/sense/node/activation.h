@@ -21,7 +21,7 @@ class Activation {
     // Still wants the Fetch door; the updater waits.
     [[nodiscard]] bool busy() const { return !confirmed_; }
 
-    // True when the answer came that makes it active.
+    // True when the answer changed what active() says.
     bool step(std::int64_t now_us);
 
     [[nodiscard]] std::uint32_t asked_count() const { return asked_count_; }

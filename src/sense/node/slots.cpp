@@ -40,10 +40,10 @@ bool Slots::known_active() const {
     return last && (*last)[1] == 1;
 }
 
-Result<void> Slots::remember_active() {
+Result<void> Slots::remember_active(bool active) {
     auto last = boots_.last();
     if (!last) return std::unexpected{last.error()};
-    (*last)[1] = 1;
+    (*last)[1] = active ? 1 : 0;
     return boots_.append(*last);
 }
 

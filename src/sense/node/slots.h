@@ -34,7 +34,7 @@ class Slots {
     // Counts this start, durably: the number of it, 1 for the first.
     [[nodiscard]] base::Result<std::uint32_t> count_boot();
     [[nodiscard]] bool known_active() const;
-    [[nodiscard]] base::Result<void> remember_active();
+    [[nodiscard]] base::Result<void> remember_active(bool active);
 
     [[nodiscard]] std::optional<Commit> committed() const;
     [[nodiscard]] std::uint32_t idle() const;  // the slot that may be written

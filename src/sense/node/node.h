@@ -1,0 +1,121 @@
+// The Node is the device: one super-loop, turned by step(), over whatever machine the Hal is.
+//
+//   link -> activation -> sampling -> features -> model and fold -> outbox -> act -> update -> link
+//
+// Each step() is bounded: at most one reading, one fetch, one flash sector, a few publishes; it
+// never waits. The watchdog is fed at the end of a whole step and nowhere else. Nothing is
+// allocated: the caller gives Memory, and hal, asset and memory outlive the Node. Until the
+// registry has said TRUE nothing is measured and nothing published. The boot is counted in flash
+// before anything is published; when that fails the node stays silent and says so.
+#pragma once
+
+#include "sense/hal/hal.h"
+#include "sense/node/activation.h"
+#include "sense/node/actor.h"
+#include "sense/node/config.h"
+#include "sense/node/engine.h"
+#include "sense/node/outbox.h"
+#include "sense/node/sampling.h"
+#include "sense/node/slots.h"
+#include "sense/node/updater.h"
+#include "shared/asset/asset.h"
+#include "shared/wire/messages.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace stator::node {
+
+struct Memory {
+    std::span<WaitingReading> readings;
+    std::span<WaitingDeviceEvent> events;
+    Engine::Arenas arenas;
+    std::span<char> envelope;         // the largest manifest
+    std::span<std::uint16_t> counts;  // one frame of each channel
+};
+
+struct Status {  // for a port's own display and for tests
+    bool active = false;
+    bool connected = false;
+    std::uint32_t boot = 0;
+    std::uint64_t seq = 0;
+    std::uint64_t readings = 0;
+    std::uint64_t readings_skipped = 0;  // a reading was due while the last one was not done
+    std::size_t waiting = 0;
+    std::uint64_t shed = 0;
+    std::string_view model;
+    std::uint32_t release = 0;
+    float value = 0.0F;
+    bool alarm = false;
+    UpdateState update = UpdateState::idle;
+    ActorState actor = ActorState::idle;
+};
+
+class Node {
+  public:
+    Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory memory);
+
+    // True when it did something: the port may sleep a little otherwise.
+    bool step();
+
+    [[nodiscard]] Status status() const;
+
+    // When the next reading is due, hal::Time::monotonic_us.
+    [[nodiscard]] std::int64_t next_reading_us() const { return next_reading_us_; }
+
+  private:
+    struct Flying {
+        std::uint32_t id = 0;
+        std::uint64_t seq = 0;
+    };
+
+    void start();
+    bool poll_link();
+    void hear(const hal::LinkEvent& event);
+    void hear_message(std::string_view topic, std::string_view payload);
+    void hear_command(std::string_view payload, bool own);
+    void hear_alert(std::string_view payload);
+    void activate();
+    void read();
+    void judge(Reading& reading);
+    void announce(const Reading& reading, bool alarm);
+    void tell_sensor_faults();
+    bool publish();
+    [[nodiscard]] wire::Json encode(const Outbox::Item& item, std::string_view& topic);
+    void land(std::uint32_t id, bool acknowledged);
+
+    hal::Hal hal_;
+    const asset::Asset& asset_;
+    Config config_;
+    wire::Topic event_topic_;
+    wire::Topic command_topic_;
+    wire::Topic stored_topic_;
+    Slots slots_;
+    Outbox outbox_;
+    Engine engine_;
+    Activation activation_;
+    Sampling sampling_;
+    Actor actor_;
+    Updater updater_;
+
+    std::uint32_t boot_ = 0;  // 0: could not be counted
+    bool started_told_ = false;
+    bool connected_ = false;
+    bool mark_seen_ = false;  // on this connection
+    std::int64_t connected_us_ = 0;
+    std::int64_t now_us_ = 0;
+    std::int64_t next_reading_us_ = 0;
+    std::uint64_t readings_ = 0;
+    std::uint64_t readings_skipped_ = 0;
+    bool alarm_ = false;
+    float value_ = 0.0F;
+    std::int64_t announced_us_ = 0;
+    base::FixedVector<Flying, 64> flying_;
+    std::array<wire::FileName, 8> models_;  // that readings waiting may name; [0] is none
+    std::uint8_t model_ = 0;
+    std::array<char, wire::message_bytes_max> buffer_{};
+};
+
+}  // namespace stator::node

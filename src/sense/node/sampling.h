@@ -1,0 +1,37 @@
+// Sampling reads one frame of every channel and makes the asset's features of it.
+//
+// A channel that is stuck, saturated, disconnected or noisy is a sensor fault, not a machine fault:
+// its features are missing (NaN) and the change is told once.
+#pragma once
+
+#include "sense/hal/machine.h"
+#include "shared/asset/asset.h"
+#include "shared/wire/messages.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace stator::node {
+
+class Sampling {
+  public:
+    // `counts`: room for the frames, shared equally by the channels.
+    Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts);
+
+    // False when a feature is missing. `features` has room for features_max.
+    [[nodiscard]] bool read(std::span<float> features);
+
+    // What has changed since it was last asked.
+    [[nodiscard]] std::optional<wire::SensorFault> fault_news(std::size_t channel);
+
+  private:
+    hal::Adc& adc_;
+    const asset::Asset& asset_;
+    std::span<std::uint16_t> counts_;
+    std::array<wire::SensorFault, asset::channels_max> faults_{};
+    std::array<wire::SensorFault, asset::channels_max> told_{};
+};
+
+}  // namespace stator::node

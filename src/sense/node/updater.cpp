@@ -1,0 +1,283 @@
+#include "sense/node/updater.h"
+
+#include <algorithm>
+
+namespace stator::node {
+namespace {
+
+using base::Fault;
+using wire::ModelState;
+
+// A model's name becomes part of a path: the alphabet of names, and one component.
+bool valid_model_name(std::string_view name) {
+    const auto allowed = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '-' || c == ':' || c == '.' || c == '_';
+    };
+    return name.size() <= 64 && name.ends_with(".tflite") && !name.starts_with('.') &&
+           std::ranges::all_of(name, allowed);
+}
+
+}  // namespace
+
+Updater::Updater(
+    hal::Hal& hal,
+    const asset::Asset& asset,
+    const Config& config,
+    Slots& slots,
+    Engine& engine,
+    Outbox& outbox,
+    std::span<char> envelope
+)
+    : hal_{hal},
+      asset_{asset},
+      config_{config},
+      slots_{slots},
+      engine_{engine},
+      outbox_{outbox},
+      envelope_{envelope} {}
+
+void Updater::load_committed() {
+    const auto commit = slots_.committed();
+    if (!commit) return;
+    bundle::Refusal refusal;
+    const auto loaded = engine_.consider(
+        slots_.envelope(commit->slot, commit->envelope_bytes),
+        slots_.tflite(commit->slot, commit->tflite_bytes),
+        commit->release == 0 ? 0 : commit->release - 1,
+        refusal
+    );
+    if (loaded) return;
+    hal_.log.warn("the model in flash does not pass its check any more: none runs");
+    hal_.log.warn(refusal.view());
+}
+
+void Updater::request(std::string_view model) {
+    if (state_ != UpdateState::idle && model == model_.view()) return;
+    if (!wish_.assign(model)) wish_.clear();
+}
+
+void Updater::say(ModelState state, std::string_view reason) {
+    wire::ModelEvent event;
+    event.state = state;
+    event.model = model_;
+    event.release = release_;
+    event.reason = reason;
+    outbox_.push(event, hal_.time.unix_ms());
+}
+
+void Updater::refuse(std::string_view reason) {
+    say(ModelState::refused, reason);
+    state_ = UpdateState::idle;
+    fetching_ = false;
+}
+
+void Updater::step(std::int64_t now_us, bool fetch_free) {
+    switch (state_) {
+        case UpdateState::idle:
+            if (!wish_.empty()) begin();
+            break;
+        case UpdateState::manifest:
+        case UpdateState::loading:
+            if (fetch_free) fetch(now_us);
+            if (state_ == UpdateState::loading && loaded_bytes_ == tflite_bytes_) consider(now_us);
+            break;
+        case UpdateState::erasing:
+            erase();
+            break;
+        case UpdateState::trial:
+            judge_trial(now_us);
+            break;
+    }
+}
+
+void Updater::begin() {
+    model_ = wish_;
+    wish_.clear();
+    release_ = 0;
+    if (!valid_model_name(model_.view())) {
+        refuse("not the name of a model");
+        return;
+    }
+    if (model_.view() == engine_.model()) {  // told again: the answer is the same
+        release_ = engine_.release();
+        say(ModelState::confirmed, "");
+        return;
+    }
+    envelope_bytes_ = loaded_bytes_ = tflite_bytes_ = 0;
+    tries_ = 0;
+    next_fetch_us_ = 0;
+    state_ = UpdateState::manifest;
+}
+
+void Updater::fetch(std::int64_t now_us) {
+    const bool manifest = state_ == UpdateState::manifest;
+    if (!fetching_) {
+        if (now_us < next_fetch_us_) return;
+        base::FixedString<192> path;
+        static_cast<void>(
+            path.append(manifest ? "/manifest/" : "/quantized/") && path.append(model_.view())
+        );
+        fetching_ = hal_.fetch
+                        .start({
+                            .service = hal::Service::models,
+                            .path = path.view(),
+                            .offset = manifest ? envelope_bytes_ : loaded_bytes_,
+                            .bytes_max = config_.chunk_bytes,
+                        })
+                        .has_value();
+        if (!fetching_) try_later(now_us);
+        return;
+    }
+    const auto reply = hal_.fetch.poll();
+    if (!reply && reply.error() == Fault::again) return;
+    fetching_ = false;
+    if (reply && reply->status == 200 && !reply->bytes.empty()) {
+        tries_ = 0;
+        if (manifest)
+            take_manifest(*reply);
+        else
+            take_tflite(*reply);
+        return;
+    }
+    if (reply && reply->status >= 400 && reply->status < 500 && reply->status != 429) {
+        refuse(
+            reply->status == 404 ? "the registry does not have it"
+                                 : "the registry refuses to give it"
+        );
+        return;
+    }
+    try_later(now_us);
+}
+
+void Updater::try_later(std::int64_t now_us) {
+    next_fetch_us_ = now_us + std::int64_t{config_.fetch_retry_ms} * 1000;
+    if (++tries_ >= config_.fetch_tries) refuse("the download broke off too often");
+}
+
+void Updater::take_manifest(const hal::FetchReply& reply) {
+    if (reply.file_bytes > std::min(envelope_.size(), bundle::envelope_bytes_max) ||
+        reply.bytes.size() > envelope_.size() - envelope_bytes_) {
+        refuse("the manifest is larger than this device can hold");
+        return;
+    }
+    std::ranges::transform(
+        reply.bytes,
+        envelope_.begin() + static_cast<std::ptrdiff_t>(envelope_bytes_),
+        [](std::byte b) { return static_cast<char>(b); }
+    );
+    envelope_bytes_ += reply.bytes.size();
+    if (envelope_bytes_ >= reply.file_bytes) manifest_complete();
+}
+
+void Updater::manifest_complete() {
+    const auto envelope = bundle::open_envelope({envelope_.data(), envelope_bytes_});
+    if (!envelope) {
+        refuse("the manifest's envelope cannot be read");
+        return;
+    }
+    const auto manifest = bundle::parse(envelope->json);
+    if (!manifest) {
+        refuse("the manifest cannot be read");
+        return;
+    }
+    if (manifest->level != 1 || manifest->device_class.view() != asset_.device_class.view()) {
+        state_ = UpdateState::idle;  // for somebody else
+        return;
+    }
+    release_ = manifest->release;
+    tflite_bytes_ = manifest->tflite_bytes;
+    if (tflite_bytes_ == 0 || tflite_bytes_ > slots_.tflite_bytes_max()) {
+        refuse("the model does not fit the slot");
+        return;
+    }
+    say(ModelState::downloading, "");
+    slots_.begin();
+    state_ = UpdateState::erasing;
+}
+
+void Updater::erase() {
+    const auto done = slots_.erase_next(tflite_bytes_);
+    if (!done) {
+        refuse("flash: a sector could not be erased");
+        return;
+    }
+    if (!*done) return;
+    if (!slots_.write_envelope({envelope_.data(), envelope_bytes_})) {
+        refuse("flash: the manifest could not be written");
+        return;
+    }
+    state_ = UpdateState::loading;
+}
+
+void Updater::take_tflite(const hal::FetchReply& reply) {
+    if (reply.file_bytes != tflite_bytes_) {
+        refuse("its size is not what the manifest says");
+        return;
+    }
+    std::size_t size = std::min(reply.bytes.size(), tflite_bytes_ - loaded_bytes_);
+    if (loaded_bytes_ + size < tflite_bytes_) size -= size % hal::flash_program_bytes;
+    if (!slots_.write_tflite(loaded_bytes_, reply.bytes.first(size))) {
+        refuse("flash: the model could not be written");
+        return;
+    }
+    loaded_bytes_ += size;
+}
+
+void Updater::consider(std::int64_t now_us) {
+    say(ModelState::downloaded, "");
+    const auto before = slots_.committed();
+    bundle::Refusal refusal;
+    const auto accepted = engine_.consider(
+        slots_.envelope(slots_.idle(), envelope_bytes_),
+        slots_.tflite(slots_.idle(), tflite_bytes_),
+        before ? before->release : 0,
+        refusal
+    );
+    if (!accepted) {
+        refuse(refusal.view());
+        return;
+    }
+    judged_ = 0;
+    bad_value_ = acknowledged_ = false;
+    trial_end_us_ = now_us + std::int64_t{config_.trial_ms_max} * 1000;
+    state_ = UpdateState::trial;
+    say(ModelState::trial, "");
+}
+
+void Updater::count_verdict(bool good) {
+    ++judged_;
+    bad_value_ = bad_value_ || !good;
+}
+
+void Updater::count_acknowledgement() {
+    acknowledged_ = true;
+}
+
+void Updater::judge_trial(std::int64_t now_us) {
+    if (bad_value_ || now_us >= trial_end_us_) {
+        engine_.go_back();
+        refuse(bad_value_ ? "on trial its value was no number" : "its trial ran out of time");
+        return;
+    }
+    if (judged_ >= config_.trial_readings && acknowledged_) commit();
+}
+
+void Updater::commit() {
+    const auto written = slots_.commit({
+        .slot = slots_.idle(),
+        .release = release_,
+        .envelope_bytes = static_cast<std::uint32_t>(envelope_bytes_),
+        .tflite_bytes = static_cast<std::uint32_t>(tflite_bytes_),
+    });
+    if (!written) {
+        engine_.go_back();
+        refuse("flash: the commit record could not be written");
+        return;
+    }
+    engine_.confirm();
+    say(ModelState::confirmed, "");
+    state_ = UpdateState::idle;
+}
+
+}  // namespace stator::node
