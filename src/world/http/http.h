@@ -85,6 +85,7 @@ struct ClientRequest {
     std::size_t body_bytes_max = 64U << 20U;
 };
 
+// The response as the client sees it has its headers' names in lower case.
 class Http {
   public:
     virtual ~Http() = default;
@@ -93,6 +94,10 @@ class Http {
     ) = 0;
     [[nodiscard]] virtual Outcome<Response> request(const ClientRequest& request) = 0;
 };
+
+// What a door sends for `request`: the handler's response; HEAD is answered as GET, without a body
+// but with its Content-Length.
+[[nodiscard]] Response answer(const Handler& handler, Request request);
 
 // Multipart/form-data and application/x-www-form-urlencoded bodies, for both sides.
 struct Part {
