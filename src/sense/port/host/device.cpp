@@ -1,0 +1,218 @@
+#include "sense/port/host/device.h"
+
+#include "sense/port/host/file_flash.h"
+#include "sense/port/host/http_fetch.h"
+#include "sense/port/host/mqtt_link.h"
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace stator::host {
+namespace {
+
+class HostTime final : public hal::Time {
+  public:
+    explicit HostTime(clock::Clock& clock) : clock_{clock} {}
+
+    std::int64_t monotonic_us() override { return clock_.monotonic_us(); }
+
+    std::int64_t unix_ms() override { return clock_.unix_ms(); }
+
+    // The operating system keeps the time; a clock before this project began was never set.
+    bool synced() override { return clock_.unix_ms() > 1'640'000'000'000; }
+
+  private:
+    clock::Clock& clock_;
+};
+
+class HostEntropy final : public hal::Entropy {
+  public:
+    explicit HostEntropy(chance::Chance& chance) : chance_{chance} {}
+
+    std::uint32_t next() override { return static_cast<std::uint32_t>(chance_.next_u64()); }
+
+  private:
+    chance::Chance& chance_;
+};
+
+class HostWatchdog final : public hal::Watchdog {
+  public:
+    void feed() override { ++fed; }
+
+    std::uint64_t fed = 0;
+};
+
+class HostLog final : public hal::Log {
+  public:
+    HostLog(journal::Journal& journal, std::string device)
+        : journal_{journal}, device_{std::move(device)} {}
+
+    void info(std::string_view text) override { journal_.info("node", line(text)); }
+
+    void warn(std::string_view text) override { journal_.warn("node", line(text)); }
+
+  private:
+    [[nodiscard]] std::string line(std::string_view text) const {
+        return "device " + device_ + ": " + std::string{text};
+    }
+
+    journal::Journal& journal_;
+    std::string device_;
+};
+
+class HostVerifier final : public bundle::Verifier {
+  public:
+    HostVerifier(tls::Tls& tls, std::string public_pem)
+        : tls_{tls}, public_pem_{std::move(public_pem)} {}
+
+    bool verify(std::string_view bytes, std::span<const std::uint8_t, 64> signature) override {
+        tls::Signature raw{};
+        std::memcpy(raw.data(), signature.data(), raw.size());
+        return tls_.verify(public_pem_, bytes, raw);
+    }
+
+    void sha256(std::span<const std::byte> bytes, std::span<std::uint8_t, 32> digest) override {
+        const auto hash = tls::sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        std::memcpy(digest.data(), hash.data(), hash.size());
+    }
+
+  private:
+    tls::Tls& tls_;
+    std::string public_pem_;
+};
+
+mqtt::Options mqtt_options(const Provisioning& provisioning, const Credential& credential) {
+    mqtt::Options options;
+    options.host = provisioning.mqtt_host;
+    options.port = provisioning.mqtt_port;
+    options.client_id = provisioning.device;
+    options.credentials.ca_file = credential.ca_file;
+    options.credentials.certificate_file = credential.certificate_file;
+    options.credentials.key_file = credential.key_file;
+    return options;
+}
+
+}  // namespace
+
+struct Device::Parts {
+    Parts(
+        doors::Doors& doors,
+        DeviceOptions given,
+        const Credential& credential,
+        std::unique_ptr<FileFlash> opened,
+        hal::Adc& adc,
+        hal::Actuators& actuators
+    )
+        : options{std::move(given)},
+          flash{std::move(opened)},
+          link{
+              doors.mqtt, doors.clock, doors.chance, mqtt_options(options.provisioning, credential)
+          },
+          fetch{
+              doors.http,
+              credential,
+              options.provisioning.devices_url,
+              options.provisioning.models_url
+          },
+          time{doors.clock},
+          entropy{doors.chance},
+          log{doors.journal, options.provisioning.device},
+          verifier{doors.tls, options.provisioning.model_public_pem},
+          readings(options.readings_max),
+          events(options.events_max),
+          arenas{
+              std::vector<std::byte>(options.arena_bytes),
+              std::vector<std::byte>(options.arena_bytes)
+          },
+          envelope(bundle::envelope_bytes_max),
+          counts(options.counts_per_channel * options.asset.channels.size()) {
+        const hal::Hal hal{
+            adc, actuators, *flash, link, fetch, time, entropy, watchdog, log, verifier
+        };
+        node.emplace(
+            hal,
+            options.asset,
+            options.config,
+            node::Memory{
+                .readings = readings,
+                .events = events,
+                .arenas = {arenas[0], arenas[1]},
+                .envelope = envelope,
+                .counts = counts,
+            }
+        );
+    }
+
+    DeviceOptions options;
+    std::unique_ptr<FileFlash> flash;
+    MqttLink link;
+    HttpFetch fetch;
+    HostTime time;
+    HostEntropy entropy;
+    HostWatchdog watchdog;
+    HostLog log;
+    HostVerifier verifier;
+    std::vector<node::WaitingReading> readings;
+    std::vector<node::WaitingDeviceEvent> events;
+    std::array<std::vector<std::byte>, 2> arenas;
+    std::vector<char> envelope;
+    std::vector<std::uint16_t> counts;
+    std::optional<node::Node> node;
+};
+
+Device::Device(std::unique_ptr<Parts> parts) : parts_{std::move(parts)} {}
+
+Device::~Device() = default;
+
+Outcome<std::unique_ptr<Device>> Device::make(
+    doors::Doors& doors, DeviceOptions options, hal::Adc& adc, hal::Actuators& actuators
+) {
+    if (options.asset.device.view() != options.provisioning.device)
+        return fail(
+            base::Fault::bad_input,
+            "the asset's device is \"" + std::string{options.asset.device.view()} +
+                "\", the provisioning's \"" + options.provisioning.device + '"'
+        );
+    if (auto made = doors.disk.make_directories(options.directory); !made)
+        return std::unexpected{made.error()};
+    const auto credential = enrol(doors, options.provisioning, options.directory);
+    if (!credential) return std::unexpected{credential.error()};
+    auto flash = FileFlash::open(doors.disk, options.directory + "/flash.bin", options.flash_bytes);
+    if (!flash) return std::unexpected{flash.error()};
+    return std::unique_ptr<Device>{new Device{std::make_unique<Parts>(
+        doors, std::move(options), *credential, *std::move(flash), adc, actuators
+    )}};
+}
+
+bool Device::step() {
+    return parts_->node->step();
+}
+
+node::Status Device::status() const {
+    return parts_->node->status();
+}
+
+const asset::Asset& Device::asset() const {
+    return parts_->options.asset;
+}
+
+std::int64_t Device::next_reading_us() const {
+    return parts_->node->next_reading_us();
+}
+
+std::uint64_t Device::steps() const {
+    return parts_->watchdog.fed;
+}
+
+std::string Device::trouble() const {
+    return parts_->link.reason().empty() ? parts_->fetch.reason() : parts_->link.reason();
+}
+
+void Device::disconnect() {
+    parts_->link.disconnect();
+}
+
+}  // namespace stator::host
