@@ -1,0 +1,115 @@
+"""Runs every model of WORK/models in tinyml, TFLM and LiteRT and prints where they differ."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from ai_edge_litert import interpreter as litert
+from tflite_micro.python.tflite_micro import runtime
+
+ROWS = 4000
+
+
+def of_tinyml(run, model, rounding, rows, out_type, out_shape, work):
+    (work / "rows").write_bytes(rows.tobytes())
+    subprocess.run([run, model, rounding, work / "rows", work / "out"], check=True)
+    out = np.frombuffer((work / "out").read_bytes(), dtype=out_type)
+    return out.reshape((len(rows),) + out_shape)
+
+
+def of_tflm(model, rows):
+    engine = runtime.Interpreter.from_bytes(model.read_bytes())
+    outs = []
+    for row in rows:
+        engine.set_input(row, 0)
+        engine.invoke()
+        outs.append(engine.get_output(0).copy())
+    return np.stack(outs)
+
+
+def of_litert(model, rows, resolver):
+    engine = litert.Interpreter(
+        model_path=str(model), num_threads=1, experimental_op_resolver_type=resolver
+    )
+    engine.allocate_tensors()
+    entry = engine.get_input_details()[0]["index"]
+    exit_ = engine.get_output_details()[0]["index"]
+    outs = []
+    for row in rows:
+        engine.set_tensor(entry, row)
+        engine.invoke()
+        outs.append(engine.get_tensor(exit_).copy())
+    return np.stack(outs)
+
+
+def difference(ours, theirs):
+    if theirs is None:
+        return None
+    if ours.dtype == np.int8:
+        gap = np.abs(ours.astype(int) - theirs.astype(int))
+        return int((gap > 0).sum()), int(gap.max())
+    scale = np.maximum(np.abs(theirs), 1e-3)
+    gap = np.abs(ours.astype(np.float64) - theirs) / scale
+    return int((gap > 0).sum()), float(gap.max())
+
+
+def rows_for(detail):
+    shape = tuple(detail["shape"])
+    chance = np.random.default_rng(5)
+    if detail["dtype"] == np.int8:
+        return chance.integers(-128, 128, (ROWS,) + shape).astype(np.int8)
+    rows = chance.normal(0, 3, (ROWS,) + shape).astype(np.float32)
+    # physical units for the profile that takes them
+    if shape == (1, 4) and "reference" in detail["model"]:
+        rows = rows * [0.1, 2.5, 0.02, 0.17] + [0.6, 41, 0.12, 0.8]
+    return rows.astype(np.float32)
+
+
+def attempt(what):
+    try:
+        return what()
+    except Exception as error:  # an engine that lacks an op says so in its own way
+        print(f"    not run: {str(error).splitlines()[0][:100]}")
+        return None
+
+
+def compare(run, model, work):
+    engine = litert.Interpreter(model_path=str(model))
+    engine.allocate_tensors()
+    detail = dict(engine.get_input_details()[0], model=model.stem)
+    last = engine.get_output_details()[0]
+    rows = rows_for(detail)
+    shape = tuple(last["shape"])
+    args = (rows, last["dtype"], shape, work)
+    double = of_tinyml(run, model, "double", *args)
+    single = of_tinyml(run, model, "single", *args)
+    resolvers = litert.OpResolverType
+    return {
+        "TFLM": difference(double, attempt(lambda: of_tflm(model, rows))),
+        "LiteRT-ref": difference(
+            single, attempt(lambda: of_litert(model, rows, resolvers.BUILTIN_REF))
+        ),
+        "XNNPACK": difference(single, attempt(lambda: of_litert(model, rows, resolvers.AUTO))),
+    }
+
+
+def main():
+    run, work = sys.argv[1], pathlib.Path(sys.argv[2])
+    names = sorted((work / "models").glob("*.tflite"))
+    failed = 0
+    print(f"{'model':34} {'TFLM':>16} {'LiteRT-ref':>16} {'XNNPACK':>16}   (differ, largest)")
+    for model in names:
+        result = compare(run, model, work)
+        cells = [
+            "-" if cell is None else f"{cell[0]}, {cell[1]:.3g}" for cell in result.values()
+        ]
+        exact = result["TFLM"] is not None and result["TFLM"][1] <= 1e-5
+        failed += not exact
+        print(f"{model.stem:34} {cells[0]:>16} {cells[1]:>16} {cells[2]:>16}", flush=True)
+    print(f"oracle: {len(names)} models x {ROWS} rows, {failed} differ from TFLM")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
