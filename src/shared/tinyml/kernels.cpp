@@ -23,6 +23,22 @@ constexpr std::array known{
     Known{Op::tanh, 3, prepare_activation},
     Known{Op::relu, 3, prepare_activation},
     Known{Op::relu6, 3, prepare_activation},
+    Known{Op::square, 1, prepare_arithmetic},
+    Known{Op::leaky_relu, 2, prepare_leaky},
+    Known{Op::softmax, 3, prepare_softmax},
+    Known{Op::conv_2d, 5, prepare_conv},
+    Known{Op::depthwise_conv_2d, 6, prepare_conv},
+    Known{Op::max_pool_2d, 3, prepare_pool},
+    Known{Op::average_pool_2d, 3, prepare_pool},
+    Known{Op::sum, 2, prepare_reduce},
+    Known{Op::mean, 3, prepare_reduce},
+    Known{Op::reshape, 1, prepare_same_bytes},
+    Known{Op::expand_dims, 1, prepare_same_bytes},
+    Known{Op::squeeze, 2, prepare_same_bytes},
+    Known{Op::shape, 1, prepare_folded},
+    Known{Op::strided_slice, 2, prepare_folded},
+    Known{Op::pack, 2, prepare_folded},
+    Known{Op::concatenation, 3, prepare_folded},
     Known{Op::quantize, 3, prepare_quantise},
     Known{Op::dequantize, 6, prepare_quantise},
 };
@@ -42,6 +58,26 @@ constexpr Run row_of(Kernel kernel) {
             return run_activation_int8<rounding>;
         case Kernel::activation_float:
             return run_activation_float;
+        case Kernel::conv_int8:
+            return run_conv_int8<rounding>;
+        case Kernel::conv_float:
+            return run_conv_float;
+        case Kernel::pool_int8:
+            return run_pool_int8;
+        case Kernel::pool_float:
+            return run_pool_float;
+        case Kernel::reduce_int8:
+            return run_reduce_int8<rounding>;
+        case Kernel::reduce_float:
+            return run_reduce_float;
+        case Kernel::softmax_int8:
+            return run_softmax_int8<rounding>;
+        case Kernel::softmax_float:
+            return run_softmax_float;
+        case Kernel::leaky_int8:
+            return run_leaky_int8<rounding>;
+        case Kernel::leaky_float:
+            return run_leaky_float;
         case Kernel::quantise:
             return run_quantise;
         case Kernel::requantise:

@@ -19,6 +19,13 @@ using Run = void (*)(const Memory& memory, const std::byte* numbers);
 [[nodiscard]] bool prepare_arithmetic(Builder&, const Operator&);
 [[nodiscard]] bool prepare_activation(Builder&, const Operator&);
 [[nodiscard]] bool prepare_quantise(Builder&, const Operator&);
+[[nodiscard]] bool prepare_conv(Builder&, const Operator&);
+[[nodiscard]] bool prepare_pool(Builder&, const Operator&);
+[[nodiscard]] bool prepare_reduce(Builder&, const Operator&);
+[[nodiscard]] bool prepare_softmax(Builder&, const Operator&);
+[[nodiscard]] bool prepare_leaky(Builder&, const Operator&);
+[[nodiscard]] bool prepare_same_bytes(Builder&, const Operator&);  // RESHAPE and its kin
+[[nodiscard]] bool prepare_folded(Builder&, const Operator&);      // done at load, never run
 
 template <Rounding rounding>
 void run_fully_connected_int8(const Memory&, const std::byte*);
@@ -29,6 +36,20 @@ void run_arithmetic_float(const Memory&, const std::byte*);
 template <Rounding rounding>
 void run_activation_int8(const Memory&, const std::byte*);
 void run_activation_float(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_conv_int8(const Memory&, const std::byte*);
+void run_conv_float(const Memory&, const std::byte*);
+void run_pool_int8(const Memory&, const std::byte*);
+void run_pool_float(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_reduce_int8(const Memory&, const std::byte*);
+void run_reduce_float(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_softmax_int8(const Memory&, const std::byte*);
+void run_softmax_float(const Memory&, const std::byte*);
+template <Rounding rounding>
+void run_leaky_int8(const Memory&, const std::byte*);
+void run_leaky_float(const Memory&, const std::byte*);
 void run_quantise(const Memory&, const std::byte*);
 template <Rounding rounding>
 void run_requantise(const Memory&, const std::byte*);

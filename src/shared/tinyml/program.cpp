@@ -84,8 +84,9 @@ bool channel_scales(Builder& b, const Operator& op, const Tensor& weights, Place
     const std::byte* scales = b.graph.file.data() + weights.scales.first;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto own = load<float>(scales + std::size_t{4} * i);
-        const double product = count == 1 ? static_cast<double>(input * own)
-                                          : static_cast<double>(input) * static_cast<double>(own);
+        const double product = count == 1 && op.op == Op::fully_connected
+                                   ? static_cast<double>(input * own)
+                                   : static_cast<double>(input) * static_cast<double>(own);
         Multiplier multiplier;
         if (!quantised(product / output, multiplier)) {
             return b.refuse(op, {"the scales of channel ", i, " are too far apart"});

@@ -67,10 +67,20 @@ struct Memory {
 enum class Kernel : std::uint32_t {
     fully_connected_int8,
     fully_connected_float,
+    conv_int8,
+    conv_float,
+    pool_int8,
+    pool_float,
     arithmetic_int8,
     arithmetic_float,
     activation_int8,
     activation_float,
+    leaky_int8,
+    leaky_float,
+    softmax_int8,
+    softmax_float,
+    reduce_int8,
+    reduce_float,
     quantise,
     requantise,
     dequantise,
@@ -132,7 +142,7 @@ class Builder {
     Graph& graph;
 
   private:
-    static constexpr std::size_t scratch_bytes = 128;
+    static constexpr std::size_t scratch_bytes = 192;
     std::byte* arena_;
     alignas(4) std::array<std::byte, scratch_bytes> scratch_{};
     std::uint32_t used_ = 0;
@@ -149,7 +159,7 @@ class Builder {
 [[nodiscard]] bool same_shape(const Tensor&, const Tensor&);
 
 // The multipliers input * weights / output, one or one a channel: significands, then shifts
-// (TFLM multiplies the two scales as floats where there is only one).
+// (TFLM's FULLY_CONNECTED multiplies the two scales as floats where there is only one).
 [[nodiscard]] bool channel_scales(Builder&, const Operator&, const Tensor& weights, Place&);
 
 // The limits a fused activation puts on an int8 output (TFLM CalculateActivationRangeQuantized).
