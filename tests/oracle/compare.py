@@ -49,7 +49,7 @@ def difference(ours, theirs):
     if ours.dtype == np.int8:
         gap = np.abs(ours.astype(int) - theirs.astype(int))
         return int((gap > 0).sum()), int(gap.max())
-    scale = np.maximum(np.abs(theirs), 1e-3)
+    scale = np.maximum(np.abs(theirs), 0.1)
     gap = np.abs(ours.astype(np.float64) - theirs) / scale
     return int((gap > 0).sum()), float(gap.max())
 

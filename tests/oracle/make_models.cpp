@@ -13,7 +13,9 @@ using namespace stator::quantise;
 
 std::mt19937 chance{11};
 
-float normal(float deviation) { return std::normal_distribution<float>{0.0F, deviation}(chance); }
+float normal(float deviation) {
+    return std::normal_distribution<float>{0.0F, deviation}(chance);
+}
 
 Dense dense(std::size_t inputs, std::size_t outputs, Activation activation) {
     Dense layer{.inputs = inputs, .outputs = outputs, .activation = activation};
@@ -30,7 +32,8 @@ std::vector<Row> rows(const Network& network) {
         for (std::size_t i = 0; i < row.size(); ++i) {
             row[i] = normal(1.0F);
             if (!network.normalise.mean.empty()) {
-                row[i] = row[i] / network.normalise.inverse_deviation[i] + network.normalise.mean[i];
+                row[i] =
+                    row[i] / network.normalise.inverse_deviation[i] + network.normalise.mean[i];
             }
         }
     }
@@ -50,15 +53,27 @@ Network baseline(std::size_t n) {
 
 Network classifier(std::size_t n, Activation activation) {
     Network network{.name = "classifier", .inputs = n};
-    network.layers = {dense(n, 60, activation), dense(60, 30, activation), dense(30, 10, activation),
-                      dense(10, 1, Activation::none), Logistic{}};
+    network.layers = {
+        dense(n, 60, activation),
+        dense(60, 30, activation),
+        dense(30, 10, activation),
+        dense(10, 1, Activation::none),
+        Logistic{}
+    };
     return network;
 }
 
 Network autoencoder(std::size_t n) {
     Network network{.name = "autoencoder", .inputs = n};
-    network.layers = {dense(n, 6, Activation::none), Tanh{}, dense(6, n, Activation::none),
-                      Residual{}, Square{}, Sum{0.1F, -4.0F}, Logistic{}};
+    network.layers = {
+        dense(n, 6, Activation::none),
+        Tanh{},
+        dense(6, n, Activation::none),
+        Residual{},
+        Square{},
+        Sum{0.1F, -4.0F},
+        Logistic{}
+    };
     return network;
 }
 
@@ -95,8 +110,10 @@ int main(int argc, char** argv) {
                     sound = false;
                     continue;
                 }
-                keep(name + (per_channel ? "_pc" : "_pt") + (ends ? "_int8" : "_floatio"),
-                     made->tflite);
+                keep(
+                    name + (per_channel ? "_pc" : "_pt") + (ends ? "_int8" : "_floatio"),
+                    made->tflite
+                );
             }
         }
     };

@@ -56,8 +56,9 @@ int main(int argc, char** argv) {
     stator::tinyml::Reason reason;
     const auto needs = stator::tinyml::check(file, reason);
     if (!needs) {
-        std::fprintf(stderr, "%s: %.*s\n", argv[1], static_cast<int>(reason.size()),
-                     reason.view().data());
+        std::fprintf(
+            stderr, "%s: %.*s\n", argv[1], static_cast<int>(reason.size()), reason.view().data()
+        );
         return 1;
     }
     std::vector<std::byte> arena(needs->arena_bytes);
