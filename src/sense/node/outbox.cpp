@@ -28,6 +28,11 @@ void Outbox::push(const EventBody& event, std::int64_t time_unix_ms) {
     const std::uint64_t seq = seq_next_++;
     if (events_.full()) {
         shed(events_[0].seq);
+        // A declaration that goes itself is made again, with the next.
+        if (const auto* gap = std::get_if<wire::GapEvent>(&events_[0].body.body)) {
+            shed_from_ = std::min(shed_from_, gap->from);
+            shed_to_ = std::max(shed_to_, gap->to);
+        }
         events_.pop_front();
     }
     events_.push({.seq = seq, .body = {time_unix_ms, event}});

@@ -1,0 +1,192 @@
+#include "sense/node/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <vector>
+
+namespace stator::node {
+namespace {
+
+struct Box {
+    explicit Box(std::size_t readings_max = 8, std::size_t events_max = 4)
+        : readings(readings_max), events(events_max) {}
+
+    std::vector<WaitingReading> readings;
+    std::vector<WaitingDeviceEvent> events;
+    Outbox outbox{readings, events};
+
+    std::vector<std::uint64_t> send_all() {
+        std::vector<std::uint64_t> sent;
+        while (const auto item = outbox.next()) {
+            sent.push_back(item->seq);
+            outbox.mark_sent(item->seq);
+        }
+        return sent;
+    }
+};
+
+Reading reading(ReadingKind kind = ReadingKind::telemetry) {
+    Reading made;
+    made.kind = kind;
+    return made;
+}
+
+using Seqs = std::vector<std::uint64_t>;
+
+TEST(Outbox, ReadingsAndEventsLeaveInTheOrderTheyCame) {
+    Box box;
+    box.outbox.push(wire::StartedEvent{}, 1);
+    box.outbox.push(reading());
+    box.outbox.push(wire::SensorEvent{}, 2);
+    box.outbox.push(reading());
+    EXPECT_EQ(box.send_all(), (Seqs{1, 2, 3, 4}));
+    EXPECT_EQ(box.outbox.seq_last(), 4U);
+}
+
+TEST(Outbox, WhatIsNotStoredGoesAgainAfterALostConnectionAndWhatIsStoredDoesNot) {
+    Box box;
+    for (int i = 0; i < 5; ++i)
+        box.outbox.push(reading());
+    EXPECT_EQ(box.send_all().size(), 5U);
+    box.outbox.mark_stored(2, false);
+    EXPECT_EQ(box.outbox.waiting(), 3U);
+    box.outbox.connection_lost();
+    EXPECT_EQ(box.send_all(), (Seqs{3, 4, 5}));
+    box.outbox.connection_lost();
+    box.outbox.mark_stored(4, false);  // the mark comes first after a reconnect
+    EXPECT_EQ(box.send_all(), (Seqs{5}));
+    box.outbox.mark_stored(5, false);
+    EXPECT_EQ(box.outbox.waiting(), 0U);
+}
+
+TEST(Outbox, AMarkNeverTakesWhatWasNeverSent) {
+    Box box;
+    for (int i = 0; i < 3; ++i)
+        box.outbox.push(reading());
+    box.outbox.mark_stored(3, false);
+    EXPECT_EQ(box.outbox.waiting(), 3U);
+}
+
+TEST(Outbox, WhenFullTheOldestTelemetryGoesThenRepeatsAndTheEdgesOfAnAlarmStay) {
+    Box box{4};
+    box.outbox.push(reading(ReadingKind::alarm_edge));    // 1
+    box.outbox.push(reading());                           // 2
+    box.outbox.push(reading(ReadingKind::alarm_repeat));  // 3
+    box.outbox.push(reading());                           // 4
+    box.outbox.push(reading());                           // 5 sheds 2
+    EXPECT_EQ(box.send_all(), (Seqs{1, 3, 4, 5}));
+    box.outbox.push(reading(ReadingKind::alarm_edge));  // 6 sheds 4
+    box.outbox.push(reading(ReadingKind::alarm_edge));  // 7 sheds 5
+    box.outbox.push(reading(ReadingKind::alarm_edge));  // 8 sheds 3
+    box.outbox.push(reading());                         // 9 is shed itself
+    box.outbox.connection_lost();
+    EXPECT_EQ(box.send_all(), (Seqs{1, 6, 7, 8}));
+    EXPECT_EQ(box.outbox.shed_count(), 5U);
+}
+
+TEST(Outbox, WhatWasShedIsDeclaredOnceWithItsRange) {
+    Box box{4};
+    for (int i = 0; i < 7; ++i)
+        box.outbox.push(reading());                          // 1, 2, 3 are shed
+    EXPECT_FALSE(box.outbox.declare_gap(0, 5'000, 10'000));  // still full: not yet
+    EXPECT_EQ(box.send_all(), (Seqs{4, 5, 6, 7}));
+    box.outbox.mark_stored(5, false);
+    ASSERT_TRUE(box.outbox.declare_gap(77, 5'000, 10'000));
+    const auto item = box.outbox.next();
+    ASSERT_TRUE(item && item->event != nullptr);
+    const auto* gap = std::get_if<wire::GapEvent>(&item->event->body);
+    ASSERT_NE(gap, nullptr);
+    EXPECT_EQ(gap->from, 1U);
+    EXPECT_EQ(gap->to, 3U);
+    EXPECT_EQ(item->event->time_unix_ms, 77);
+    EXPECT_FALSE(box.outbox.declare_gap(78, 50'000, 10'000));
+}
+
+TEST(Outbox, AGapIsDeclaredInTimeAlsoWhileTheRingStaysFull) {
+    Box box{4};
+    for (int i = 0; i < 7; ++i)
+        box.outbox.push(reading());
+    EXPECT_FALSE(box.outbox.declare_gap(0, 9'999, 10'000));
+    EXPECT_TRUE(box.outbox.declare_gap(0, 10'000, 10'000));
+}
+
+TEST(Outbox, OnHoldOnlyAlarmsAndEventsGoAndTelemetryFollowsAfterwards) {
+    Box box;
+    box.outbox.mark_stored(0, true);
+    box.outbox.push(reading());
+    box.outbox.push(reading(ReadingKind::alarm_edge));
+    box.outbox.push(wire::SensorEvent{}, 0);
+    box.outbox.push(reading());
+    EXPECT_EQ(box.send_all(), (Seqs{2, 3}));
+    box.outbox.mark_stored(3, false);  // covers 1, which was never sent
+    EXPECT_EQ(box.send_all(), (Seqs{1, 4}));
+}
+
+// Random legal operations against a site that keeps what it got: whatever happens, every seq is
+// there or inside a declared gap, and order is kept within a connection.
+TEST(Outbox, NothingIsMissingThatWasNotDeclared) {
+    std::mt19937 random{11};
+    for (int run = 0; run < 200; ++run) {
+        Box box{2 + random() % 12, 3 + random() % 4};
+        std::set<std::uint64_t> received;
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps;
+        std::uint64_t last_sent = 0;
+        std::int64_t now_ms = 0;
+        const auto send = [&] {
+            const auto item = box.outbox.next();
+            if (!item) return false;
+            received.insert(item->seq);
+            if (item->event != nullptr)
+                if (const auto* gap = std::get_if<wire::GapEvent>(&item->event->body))
+                    gaps.emplace_back(gap->from, gap->to);
+            if (!box.outbox.hold()) {
+                EXPECT_GT(item->seq, last_sent);
+                last_sent = item->seq;
+            }
+            box.outbox.mark_sent(item->seq);
+            return true;
+        };
+        const auto mark = [&](bool hold) {
+            std::uint64_t contiguous = 0;
+            while (received.contains(contiguous + 1))
+                ++contiguous;
+            box.outbox.mark_stored(contiguous, hold);
+            last_sent = 0;  // a hold that ends lets older ones follow
+        };
+        for (int i = 0; i < 400; ++i, now_ms += 100) {
+            const auto dice = random() % 10;
+            if (dice < 4)
+                box.outbox.push(reading(static_cast<ReadingKind>(random() % 3)));
+            else if (dice == 4 && random() % 4 == 0)
+                box.outbox.push(wire::SensorEvent{}, 0);
+            else if (dice < 8)
+                static_cast<void>(send());
+            else if (dice == 8)
+                mark(random() % 4 == 0);
+            else if (random() % 3 == 0) {
+                box.outbox.connection_lost();
+                last_sent = 0;
+            }
+            static_cast<void>(box.outbox.declare_gap(0, now_ms, 1'000));
+        }
+        for (int round = 0; round < 3; ++round) {
+            mark(false);
+            while (send()) {
+            }
+            box.outbox.mark_stored(box.outbox.seq_last(), false);
+            static_cast<void>(box.outbox.declare_gap(0, now_ms += 10'000, 1'000));
+        }
+        for (std::uint64_t seq = 1; seq <= box.outbox.seq_last(); ++seq) {
+            const bool declared = std::ranges::any_of(gaps, [&](const auto& gap) {
+                return gap.first <= seq && seq <= gap.second;
+            });
+            ASSERT_TRUE(received.contains(seq) || declared) << run << ' ' << seq;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace stator::node
