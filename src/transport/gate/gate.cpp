@@ -15,9 +15,10 @@ using mqtt::Verdict;
 using wire::TopicKind;
 
 constexpr std::string_view tag = "gate";
-constexpr std::size_t departed_max = 65'536;    // sessions kept for wills and offline queues
-constexpr std::size_t said_max = 4096;          // ids about which a line was written lately
-constexpr std::int64_t said_us = 10'000'000;    // one line about one id and reason in so long
+constexpr std::size_t departed_max = 65'536;  // sessions kept for wills and offline queues
+constexpr std::size_t said_max = 4096;        // ids about which a line was written lately
+constexpr std::int64_t said_us = 10'000'000;  // one line about one id and reason in so long
+constexpr std::int64_t maintain_us = 1'000'000;
 constexpr std::int64_t marks_look_us = 20'000;  // the tick comes after every packet
 
 constexpr std::array<std::string_view, refusal_count> refusal_names{
@@ -355,6 +356,10 @@ void Gate::tick(mqtt::Broker& broker) {
     if (now_us - rights_looked_us_ >= options_.rights_us) follow_rights(broker, now_us);
     if (now_us - marks_looked_us_ < marks_look_us) return;
     marks_looked_us_ = now_us;
+    if (now_us - maintained_us_ >= maintain_us) {
+        maintained_us_ = now_us;
+        storage_.maintain();
+    }
     follow_fill();
     tell_marks(broker, now_us);
 }

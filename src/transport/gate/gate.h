@@ -156,6 +156,7 @@ class Gate final : public mqtt::BrokerHooks {
     bool syncing_ = false;
     std::int64_t rights_looked_us_ = 0;
     std::int64_t marks_looked_us_ = 0;
+    std::int64_t maintained_us_ = 0;
 };
 
 }  // namespace stator::gate

@@ -41,6 +41,7 @@ Outcome<std::string> mosquitto_conf(const MosquittoConf& conf) {
           &conf.certificate_file,
           &conf.key_file,
           &conf.user,
+          &conf.required,
           &conf.bind_address})
         if (!fits_a_line(*text))
             return fail(
@@ -69,12 +70,15 @@ Outcome<std::string> mosquitto_conf(const MosquittoConf& conf) {
         "plugin {}\n"
         "plugin_opt_state {}\n"
         "plugin_opt_payload_bytes_max {}\n"
-        "plugin_opt_rate_per_s {:.0f}\n",
+        "plugin_opt_rate_per_s {:.0f}\n"
+        "plugin_opt_telemetry_bytes {}\n",
         conf.plugin_file,
         conf.state_directory,
         conf.payload_bytes_max,
-        conf.rate_per_s
+        conf.rate_per_s,
+        conf.telemetry_bytes
     );
+    if (!conf.required.empty()) text += fmt::format("plugin_opt_required {}\n", conf.required);
     text += conf.bind_address.empty()
                 ? fmt::format("listener {}\n", conf.port)
                 : fmt::format("listener {} {}\n", conf.port, conf.bind_address);

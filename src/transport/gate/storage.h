@@ -30,6 +30,8 @@ class Storage {
     [[nodiscard]] virtual std::vector<Mark> marks() = 0;
     // How full the class's budget is with what nobody may delete yet: 0..1.
     [[nodiscard]] virtual double fill(log::Class log_class) = 0;
+    // Once a second: lets go of what everybody has read.
+    virtual void maintain() = 0;
 };
 
 }  // namespace stator::gate

@@ -1,0 +1,111 @@
+#include "transport/gate/log_storage.h"
+
+#include <utility>
+
+namespace stator::gate {
+
+namespace {
+
+constexpr std::string_view tag = "gate";
+constexpr std::int64_t reopen_us = 1'000'000;
+
+}  // namespace
+
+LogStorage::LogStorage(
+    disk::Disk& disk,
+    clock::Clock& clock,
+    journal::Journal& journal,
+    Runner& runner,
+    std::string directory,
+    log::Budgets budgets
+)
+    : disk_{disk},
+      clock_{clock},
+      journal_{journal},
+      runner_{runner},
+      directory_{std::move(directory)},
+      budgets_{std::move(budgets)} {}
+
+LogStorage::~LogStorage() = default;
+
+Outcome<std::unique_ptr<LogStorage>> LogStorage::open(
+    disk::Disk& disk,
+    clock::Clock& clock,
+    journal::Journal& journal,
+    Runner& runner,
+    std::string directory,
+    log::Budgets budgets
+) {
+    std::unique_ptr<LogStorage> storage{
+        new LogStorage{disk, clock, journal, runner, std::move(directory), std::move(budgets)}
+    };
+    if (auto opened = storage->reopen(); !opened) return std::unexpected{opened.error()};
+    return storage;
+}
+
+Outcome<void> LogStorage::reopen() {
+    opened_us_ = clock_.monotonic_us();
+    writer_.reset();
+    auto writer = log::Writer::open(disk_, clock_, directory_, budgets_);
+    if (!writer) return std::unexpected{writer.error()};
+    writer_ = std::move(*writer);
+    for (const std::string& note : writer_->repair_report().notes)
+        journal_.warn(tag, note);
+    return {};
+}
+
+Outcome<void> LogStorage::append(
+    log::Class log_class, const log::RecordView& record, const Mark* mark
+) {
+    if (writer_ == nullptr) {
+        if (syncing_ || clock_.monotonic_us() - opened_us_ < reopen_us)
+            return fail(base::Fault::io, directory_ + ": a sync failed; the log is opened again");
+        if (auto opened = reopen(); !opened) return opened;
+    }
+    std::optional<log::Mark> kept;
+    if (mark != nullptr) kept = log::Mark{mark->boot, mark->seq};
+    const auto appended = writer_->append(log_class, record, kept);
+    if (!appended) return std::unexpected{appended.error()};
+    return {};
+}
+
+void LogStorage::begin_sync() {
+    syncing_ = true;
+    result_.reset();
+    plan_ = writer_ == nullptr ? std::nullopt : writer_->begin_sync();
+    if (!plan_) return;
+    runner_.start([this] { result_ = plan_->run(disk_); });
+}
+
+Sync LogStorage::poll_sync() {
+    if (!syncing_) return Sync::idle;
+    if (plan_ && !runner_.done()) return Sync::running;
+    syncing_ = false;
+    if (!plan_) return writer_ == nullptr ? Sync::failed : Sync::done;
+    const Outcome<void> finished = writer_->finish_sync(*plan_, *result_);
+    plan_.reset();
+    if (finished) return Sync::done;
+    journal_.error(tag, finished.error().what);
+    writer_.reset();
+    opened_us_ = clock_.monotonic_us();
+    return Sync::failed;
+}
+
+std::vector<Mark> LogStorage::marks() {
+    std::vector<Mark> all;
+    if (writer_ == nullptr) return all;
+    for (const auto& [sender, mark] : writer_->synced_marks())
+        all.push_back({sender, static_cast<std::uint32_t>(mark.boot), mark.seq});
+    return all;
+}
+
+double LogStorage::fill(log::Class log_class) {
+    return writer_ == nullptr ? 1.0 : writer_->fill(log_class);
+}
+
+void LogStorage::maintain() {
+    if (writer_ == nullptr) return;
+    if (const auto retired = writer_->retire(); !retired) journal_.error(tag, retired.error().what);
+}
+
+}  // namespace stator::gate

@@ -1,0 +1,86 @@
+// LogStorage is the gate's Storage on the embedded log's writer.
+//
+// The sync runs through a Runner: on the helper thread of the plugin, or at once in a simulation.
+// After a failed sync the writer takes nothing more, for what the kernel then holds is unknown;
+// LogStorage opens it again, at most once a second, and the marks fall back to what is on the disk.
+#pragma once
+
+#include "store/log/writer.h"
+#include "transport/gate/storage.h"
+#include "world/clock/clock.h"
+#include "world/disk/disk.h"
+#include "world/journal/journal.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stator::gate {
+
+class Runner {
+  public:
+    virtual ~Runner() = default;
+    // One job at a time; what it did is visible once done() is true.
+    virtual void start(std::function<void()> job) = 0;
+    [[nodiscard]] virtual bool done() = 0;
+};
+
+class RunAtOnce final : public Runner {
+  public:
+    void start(std::function<void()> job) override { job(); }
+
+    [[nodiscard]] bool done() override { return true; }
+};
+
+class LogStorage final : public Storage {
+  public:
+    [[nodiscard]] static Outcome<std::unique_ptr<LogStorage>> open(
+        disk::Disk& disk,
+        clock::Clock& clock,
+        journal::Journal& journal,
+        Runner& runner,
+        std::string directory,
+        log::Budgets budgets
+    );
+    ~LogStorage() override;
+    LogStorage(const LogStorage&) = delete;
+    LogStorage& operator=(const LogStorage&) = delete;
+
+    [[nodiscard]] Outcome<void> append(
+        log::Class log_class, const log::RecordView& record, const Mark* mark
+    ) override;
+    void begin_sync() override;
+    [[nodiscard]] Sync poll_sync() override;
+    [[nodiscard]] std::vector<Mark> marks() override;
+    [[nodiscard]] double fill(log::Class log_class) override;
+    void maintain() override;
+
+    [[nodiscard]] log::Writer& writer() { return *writer_; }
+
+  private:
+    LogStorage(
+        disk::Disk& disk,
+        clock::Clock& clock,
+        journal::Journal& journal,
+        Runner& runner,
+        std::string directory,
+        log::Budgets budgets
+    );
+    [[nodiscard]] Outcome<void> reopen();
+
+    disk::Disk& disk_;
+    clock::Clock& clock_;
+    journal::Journal& journal_;
+    Runner& runner_;
+    std::string directory_;
+    log::Budgets budgets_;
+    std::unique_ptr<log::Writer> writer_;  // null between a failed sync and the next open
+    std::optional<log::SyncPlan> plan_;    // of the sync under way
+    std::optional<Outcome<void>> result_;
+    bool syncing_ = false;
+    std::int64_t opened_us_ = 0;
+};
+
+}  // namespace stator::gate
