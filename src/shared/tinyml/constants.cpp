@@ -44,7 +44,7 @@ bool fold_slice(Builder& b, const Operator& op) {
     };
     namespace slice = field::strided_slice;
     if (bit(slice::ellipsis_mask) || bit(slice::new_axis_mask)) {
-        return b.refuse(op, {"ellipsis and new axes not supported"});
+        return b.refuse(op, {"ellipsis and added axes not supported"});
     }
     const auto size = static_cast<std::int64_t>(from.count);
     const auto held = [&](std::int64_t i) {
