@@ -3,6 +3,7 @@
 #include "shared/tinyml/model.h"
 
 #include <gtest/gtest.h>
+
 #include <map>
 #include <vector>
 

@@ -64,7 +64,7 @@ Scale scale_of(const Range& range) {
         return {static_cast<float>(range.high / 127.0), 0};
     }
     const double low = std::min(range.low, 0.0);
-    const double high = std::max(range.high, low + smallest);
+    const double high = std::max({range.high, 0.0, low + smallest});
     const double scale = (high - low) / 255.0;
     const double zero = std::clamp(std::round(-128.0 - low / scale), -128.0, 127.0);
     return {static_cast<float>(scale), static_cast<std::int32_t>(zero)};

@@ -1,0 +1,79 @@
+#include "shared/tinyml/fixed_point.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace stator::tinyml {
+namespace {
+
+constexpr double one_half_bit = 1.0 / 2147483648.0;
+
+TEST(FixedPoint, a_multiplier_scales_like_the_real_number_to_within_a_step) {
+    std::mt19937 chance{1};
+    std::uniform_real_distribution<double> exponent{-20.0, 3.0};
+    std::uniform_int_distribution<std::int32_t> whole{-2'000'000, 2'000'000};
+    for (int i = 0; i < 20'000; ++i) {
+        const double real = std::exp2(exponent(chance));
+        const std::int32_t x = whole(chance);
+        Multiplier by;
+        ASSERT_TRUE(quantised(real, by));
+        const double exact = real * x;
+        const double of_significand = std::fabs(exact) * one_half_bit;  // its own rounding
+        EXPECT_NEAR(scaled<Rounding::double_>(x, by), exact, 1.001 + of_significand);  // two halves
+        EXPECT_NEAR(scaled<Rounding::single>(x, by), exact, 0.501 + of_significand);
+    }
+}
+
+TEST(FixedPoint, the_two_roundings_differ_where_a_half_is_made_by_the_first) {
+    Multiplier by;
+    ASSERT_TRUE(quantised(0.25 - 1e-8, by));  // x * by = 0.49999998: one rounding gives 0
+    EXPECT_EQ(scaled<Rounding::single>(2, by), 0);
+    EXPECT_EQ(scaled<Rounding::double_>(2, by), 1);  // first 2^-31 steps to 1/2, then up
+}
+
+TEST(FixedPoint, a_multiplier_that_is_not_finite_or_too_large_is_refused_and_a_tiny_one_is_zero) {
+    Multiplier by;
+    EXPECT_FALSE(quantised(std::nan(""), by));
+    EXPECT_FALSE(quantised(HUGE_VAL, by));
+    EXPECT_FALSE(quantised(2e9, by));
+    EXPECT_TRUE(quantised(1e-12, by));
+    EXPECT_EQ(scaled<Rounding::double_>(1 << 30, by), 0);
+}
+
+TEST(FixedPoint, halves_round_away_from_zero) {
+    EXPECT_EQ(rounded_shift(3, 1), 2);
+    EXPECT_EQ(rounded_shift(-3, 1), -2);
+    EXPECT_EQ(rounded_shift(5, 2), 1);
+    EXPECT_EQ(rounded_shift(-6, 2), -2);
+}
+
+TEST(FixedPoint, no_numbers_overflow) {  // the undefined-behaviour sanitizer watches
+    const std::int32_t low = std::numeric_limits<std::int32_t>::min();
+    const std::int32_t high = std::numeric_limits<std::int32_t>::max();
+    for (const std::int32_t a : {low, low + 1, -1, 0, 1, high}) {
+        for (const std::int32_t b : {low, -1, 0, 1 << 30, high}) {
+            for (const std::int32_t shift : {shift_min, -1, 0, 1, shift_max}) {
+                (void)scaled<Rounding::double_>(a, b, shift);
+                (void)scaled<Rounding::single>(a, b, shift);
+            }
+            (void)wrapped_sum(a, b);
+        }
+    }
+}
+
+TEST(FixedPoint, the_curves_are_those_of_the_real_numbers) {
+    for (int i = -2000; i <= 2000; ++i) {
+        const double x = i / 130.0;  // to 15.4, near the end of four integer bits
+        const auto fixed = static_cast<std::int32_t>(std::lround(x * (1 << 27)));
+        const double real = fixed / static_cast<double>(1 << 27);
+        EXPECT_NEAR(fixed_logistic(fixed, 4) * one_half_bit, 1 / (1 + std::exp(-real)), 1e-6) << x;
+        EXPECT_NEAR(fixed_tanh(fixed, 4) * one_half_bit, std::tanh(real), 1e-6) << x;
+        if (fixed > 0) continue;
+        EXPECT_NEAR(fixed_exp_of_negative(fixed, 4) * one_half_bit, std::exp(real), 1e-6) << x;
+    }
+}
+
+}  // namespace
+}  // namespace stator::tinyml
