@@ -35,6 +35,7 @@ class Outbox {
     database::Database& database_;
     mqtt::Client& client_;
     std::map<std::uint64_t, std::int64_t> in_flight_;  // publish id -> row id
+    std::vector<std::int64_t> acknowledged_;           // row ids, to be forgotten at the next step
 };
 
 }  // namespace stator::stream

@@ -1,0 +1,231 @@
+#include "store/log/class_writer.h"
+
+#include "shared/base/crc32c.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace stator::log {
+
+ClassWriter::ClassWriter(
+    disk::Disk& disk, const std::string& log_directory, Class log_class, const Budget& budget
+)
+    : disk_{disk},
+      directory_{directory_of(log_directory, log_class)},
+      class_{log_class},
+      budget_{budget} {
+    budget_.segment_bytes = std::min(budget_.segment_bytes, budget_.bytes / 4);
+}
+
+std::string ClassWriter::path_of(std::uint64_t base) const {
+    return directory_ + "/" + segment_name(base);
+}
+
+std::size_t ClassWriter::reserve_count() const {
+    return budget_.reserved ? static_cast<std::size_t>(budget_.bytes / budget_.segment_bytes) : 0;
+}
+
+Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
+    for (const Segment& segment : recovered.segments)
+        segments_.push_back(
+            {segment.header.base, segment.header.epoch, segment.header.synced_position}
+        );
+    spare_ = recovered.spare;
+    unready_ = recovered.unready;
+    end_ = recovered.end;
+    // From the last to the first: a cut in the middle of this leaves no hole.
+    for (const std::string& path : recovered.removed) {
+        if (auto done = disk_.remove(path); !done) return done;
+    }
+    for (const std::string& path : recovered.sync_files) {
+        const bool kept = std::ranges::any_of(recovered.segments, [&](const Segment& s) {
+            return s.path == path;
+        });
+        if (!kept) continue;
+        auto file = disk_.open(path, disk::Mode::write);
+        if (!file) return std::unexpected(file.error());
+        if (recovered.torn && path == recovered.segments.back().path) {
+            const std::uint64_t size = end_ - recovered.segments.back().header.base;
+            if (auto done = (*file)->truncate(size); !done) return done;
+        }
+        if (auto done = (*file)->sync(); !done) return done;
+    }
+    synced_ = end_;
+    return disk_.sync_directory(directory_);
+}
+
+Outcome<void> ClassWriter::resume() {
+    if (segments_.empty()) return {};
+    auto file = disk_.open(path_of(segments_.back().base), disk::Mode::write);
+    if (!file) return std::unexpected(file.error());
+    file_ = std::move(*file);
+    next_index_ = end_;
+    return {};
+}
+
+Outcome<void> ClassWriter::make_ready(const std::string& unready) {
+    auto file = disk_.open(unready, disk::Mode::create);
+    if (!file) return std::unexpected(file.error());
+    const auto old = (*file)->size();
+    if (!old) return std::unexpected(old.error());
+    if (auto done = (*file)->preallocate(budget_.segment_bytes); !done) return done;
+    // Space that is already ours is overwritten, not given back: it may be gone the next moment.
+    static constexpr std::array<std::byte, 65536> zeros{};
+    for (std::uint64_t at = 0; at < *old; at += zeros.size()) {
+        const std::size_t n = std::min<std::uint64_t>(zeros.size(), *old - at);
+        if (auto done = (*file)->write_at(at, Bytes{zeros}.first(n)); !done) return done;
+    }
+    if (auto done = (*file)->sync(); !done) return done;
+    std::string spare;
+    do
+        spare = fmt::format("{}/spare-{}", directory_, next_spare_++);
+    while (disk_.exists(spare));
+    if (auto done = disk_.rename(unready, spare); !done) return done;
+    spare_.push_back(spare);
+    names_changed_ = true;
+    return {};
+}
+
+Outcome<void> ClassWriter::fill_reserve() {
+    while (!unready_.empty()) {
+        if (auto done = make_ready(unready_.back()); !done) return done;
+        unready_.pop_back();
+    }
+    while (segments_.size() + spare_.size() < reserve_count()) {
+        if (auto done = make_ready(directory_ + "/unready-new"); !done) {
+            // The reserve has no space: what the attempt left behind must not be counted twice.
+            if (disk_.exists(directory_ + "/unready-new"))
+                (void)disk_.remove(directory_ + "/unready-new");
+            return done;
+        }
+    }
+    return {};
+}
+
+Outcome<void> ClassWriter::take_spare(const std::string& path) {
+    if (!budget_.reserved || spare_.empty()) return {};
+    if (auto done = disk_.rename(spare_.back(), path); !done) return done;
+    spare_.pop_back();
+    return {};
+}
+
+Outcome<void> ClassWriter::begin_segment(const Moment& moment) {
+    const std::string path = path_of(end_);
+    if (auto done = take_spare(path); !done) return done;
+    auto file = disk_.open(path, disk::Mode::create);
+    if (!file) return std::unexpected(file.error());
+    names_changed_ = true;
+    const std::vector<std::byte> snapshot = encode_snapshot(*moment.synced_marks);
+    SegmentHeader header;
+    header.log_class = class_;
+    header.base = end_;
+    header.epoch = moment.epoch;
+    header.snapshot_bytes = static_cast<std::uint32_t>(snapshot.size());
+    header.synced_position = synced_;
+    header.synced_ordinal = moment.synced_ordinal;
+    header.created_unix_ms = moment.unix_ms;
+    header.snapshot_crc = base::crc32c(snapshot);
+    std::vector<std::byte> bytes(segment_header_bytes);
+    encode(header, bytes);
+    bytes.insert(bytes.end(), snapshot.begin(), snapshot.end());
+    if (auto done = (*file)->write_at(0, bytes); !done) {
+        if (!budget_.reserved) (void)disk_.remove(path);
+        return done;
+    }
+    if (file_ && end_ != synced_) unsynced_.push_back(std::move(file_));
+    file_ = std::move(*file);
+    index_.reset();
+    segments_.push_back({end_, moment.epoch, synced_});
+    end_ += bytes.size();
+    next_index_ = end_ + index_every_bytes;
+    return {};
+}
+
+bool ClassWriter::fits(std::size_t bytes) const {
+    return !segments_.empty() && file_ &&
+           end_ - segments_.back().base + bytes <= budget_.segment_bytes;
+}
+
+std::uint64_t ClassWriter::bytes() const {
+    if (budget_.reserved) return segments_.size() * budget_.segment_bytes;
+    return end_ - first();
+}
+
+bool ClassWriter::room_for_segment() const {
+    return bytes() + budget_.segment_bytes <= budget_.bytes;
+}
+
+Outcome<void> ClassWriter::append(Bytes record, std::int64_t receive_unix_ms) {
+    const std::uint64_t at = end_ - segments_.back().base;
+    if (auto done = file_->write_at(at, record); !done) {
+        // A prefix may be there; the next record overwrites it, the cut tidies what is longer.
+        if (!budget_.reserved) (void)file_->truncate(at);
+        return done;
+    }
+    if (end_ >= next_index_) add_to_index(end_, receive_unix_ms);
+    end_ += record.size();
+    return {};
+}
+
+// A hint: lost or torn entries cost a longer scan, so nothing here can fail an append.
+void ClassWriter::add_to_index(std::uint64_t position, std::int64_t receive_unix_ms) {
+    next_index_ = position + index_every_bytes;
+    if (!index_) {
+        const std::string log = path_of(segments_.back().base);
+        auto file = disk_.open(log.substr(0, log.size() - 4) + ".index", disk::Mode::create);
+        if (!file) return;
+        const auto size = (*file)->size();
+        if (!size) return;
+        index_ = std::move(*file);
+        index_bytes_ = *size / index_entry_bytes * index_entry_bytes;
+    }
+    std::array<std::byte, index_entry_bytes> bytes{};
+    encode(IndexEntry{position, receive_unix_ms}, bytes);
+    if (index_->write_at(index_bytes_, bytes)) index_bytes_ += bytes.size();
+}
+
+std::uint64_t ClassWriter::base_holding(std::uint64_t position) const {
+    std::uint64_t base = first();
+    for (const Held& segment : segments_)
+        if (segment.base <= position) base = segment.base;
+    return base;
+}
+
+Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
+    if (segments_.size() < 2) return false;
+    const std::uint64_t after = segments_[1].base;
+    // Recovery counts ordinals from where the last segment's header says "synced": none of those
+    // records may be gone, or it would see a hole that is none.
+    if (after > pinned || after > segments_.back().synced) return false;
+    const std::string path = path_of(segments_[0].base);
+    const std::string index = path.substr(0, path.size() - 4) + ".index";
+    if (disk_.exists(index)) (void)disk_.remove(index);
+    names_changed_ = true;
+    const bool recycle = segments_.size() + spare_.size() <= reserve_count();
+    if (recycle) {
+        const std::string unready = directory_ + "/unready-" + segment_name(segments_[0].base);
+        if (auto done = disk_.rename(path, unready); !done) return std::unexpected(done.error());
+        segments_.erase(segments_.begin());
+        // The old name must be gone for good before the content is.
+        if (auto done = disk_.sync_directory(directory_); !done)
+            return std::unexpected(done.error());
+        unready_.push_back(unready);
+        if (auto done = fill_reserve(); !done) return std::unexpected(done.error());
+        return true;
+    }
+    if (auto done = disk_.remove(path); !done) return std::unexpected(done.error());
+    segments_.erase(segments_.begin());
+    return true;
+}
+
+void ClassWriter::add_to(
+    std::vector<std::shared_ptr<disk::File>>& files, std::vector<std::string>& directories
+) {
+    if (std::exchange(names_changed_, false)) directories.push_back(directory_);
+    files.insert(files.end(), unsynced_.begin(), unsynced_.end());
+    unsynced_.clear();
+    if (file_ && end_ != synced_) files.push_back(file_);
+}
+
+}  // namespace stator::log

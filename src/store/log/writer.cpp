@@ -1,0 +1,463 @@
+#include "store/log/writer.h"
+
+#include "store/log/class_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace stator::log {
+namespace {
+
+constexpr std::uint64_t nobody = std::numeric_limits<std::uint64_t>::max();
+constexpr std::int64_t refresh_every_us = 100'000;  // a full log looks again no more often
+
+struct Tail {
+    Mark appended;
+    bool unsynced = false;
+};
+
+struct Pin {
+    std::uint64_t position = nobody;
+    std::string reader;
+};
+
+std::size_t index_of(Class log_class) {
+    return static_cast<std::size_t>(log_class);
+}
+
+}  // namespace
+
+Outcome<void> SyncPlan::run(disk::Disk& disk) const {
+    for (const auto& file : files_) {
+        if (auto done = file->sync(); !done) return done;
+    }
+    for (const std::string& directory : directories_) {
+        if (auto done = disk.sync_directory(directory); !done) return done;
+    }
+    return {};
+}
+
+struct Writer::State {
+    State(disk::Disk& d, clock::Clock& c, std::string dir, const Budgets& b)
+        : disk{d}, clock{c}, directory{std::move(dir)}, budgets{b} {
+        for (std::size_t i = 0; i < class_count; ++i) {
+            const auto log_class = static_cast<Class>(i);
+            classes.push_back({disk, directory, log_class, budgets.of(log_class)});
+        }
+        buffer.resize(
+            record_header_bytes + topic_bytes_max + sender_bytes_max + payload_bytes_max + 8
+        );
+    }
+
+    disk::Disk& disk;
+    clock::Clock& clock;
+    std::string directory;
+    Budgets budgets;
+    std::unique_ptr<disk::Lock> lock;
+    std::unique_ptr<disk::SharedWords> words;
+    std::vector<ClassWriter> classes;
+    std::array<Pin, class_count> pins;
+    std::array<bool, class_count> held{};
+    std::uint32_t epoch = 1;
+    std::uint64_t next_ordinal = 1;
+    std::uint64_t synced_ordinal = 1;
+    std::map<std::string, Tail, std::less<>> tails;
+    std::vector<std::map<std::string, Tail, std::less<>>::value_type*> unsynced_marks;
+    Marks synced_marks;
+    std::vector<std::pair<std::string, Mark>> new_marks;
+    std::vector<std::byte> buffer;
+    std::int64_t unsynced_since_us = -1;
+    std::int64_t refreshed_us = std::numeric_limits<std::int64_t>::min() / 2;
+    bool sync_running = false;
+    bool disk_full = false;
+    std::string broken;  // why nothing more is taken
+    RepairReport report;
+
+    ClassWriter& of(Class c) { return classes[index_of(c)]; }
+
+    void publish(Class c, Word word, std::uint64_t value) {
+        words->store(word_index(c, word), value);
+    }
+
+    Outcome<void> begin_segment(Class c) {
+        const Moment moment{epoch, synced_ordinal, clock.unix_ms(), &synced_marks};
+        if (auto done = of(c).begin_segment(moment); !done) return done;
+        publish(c, Word::first, of(c).first());
+        publish(c, Word::end, of(c).end());
+        note_unsynced();
+        return {};
+    }
+
+    void note_unsynced() {
+        if (unsynced_since_us < 0) unsynced_since_us = clock.monotonic_us();
+    }
+
+    Outcome<void> start();
+    Outcome<void> make_room(Class c, std::size_t bytes);
+    Outcome<void> read_places();
+    void update_hold(Class c);
+    [[nodiscard]] double fill(Class c) const;
+    [[nodiscard]] Outcome<Offset> append(
+        Class c, const RecordView& record, std::uint8_t flags, const std::optional<Mark>& mark
+    );
+    Outcome<Tail*> tail_of(std::string_view sender);
+};
+
+Outcome<void> Writer::State::start() {
+    auto recovered = recover(disk, directory, budgets);
+    if (!recovered) return std::unexpected(recovered.error());
+    report = recovered->report;
+    const bool fresh = recovered->epoch == 0;
+    epoch = fresh ? 1 : recovered->epoch + (report.repaired ? 1 : 0);
+    // First every cut and sync, in all classes: the headers to come say that all this is synced.
+    for (std::size_t i = 0; i < class_count; ++i) {
+        if (auto done = classes[i].adopt(recovered->classes[i]); !done) return done;
+    }
+    next_ordinal = recovered->next_ordinal;
+    synced_ordinal = next_ordinal;
+    synced_marks = std::move(recovered->marks);
+    for (const auto& [sender, mark] : synced_marks) {
+        tails[sender] = {mark, false};
+        new_marks.emplace_back(sender, mark);
+    }
+    unsynced_marks.reserve(senders_max);
+    for (std::size_t i = 0; i < class_count; ++i) {
+        const auto c = static_cast<Class>(i);
+        ClassWriter& log = classes[i];
+        if (auto done = log.fill_reserve(); !done) {
+            if (done.error().fault != base::Fault::full) return done;
+            report.notes.push_back("no space for the reserve: " + done.error().what);
+        }
+        // A class that a cut kept from the new epoch last time enters it now.
+        if (log.last_epoch() != epoch) {
+            if (auto done = begin_segment(c); !done) return done;
+        } else if (auto done = log.resume(); !done) {
+            return done;
+        }
+        publish(c, Word::synced, log.synced());
+        publish(c, Word::first, log.first());
+        publish(c, Word::end, log.end());
+        publish(c, Word::epoch, epoch);
+    }
+    return read_places();
+}
+
+Outcome<void> Writer::State::read_places() {
+    refreshed_us = clock.monotonic_us();
+    auto places = list_places(disk, directory);
+    if (!places) return std::unexpected(places.error());
+    pins = {};
+    for (const auto& [reader, log_class] : budgets.required) {
+        const bool known = std::ranges::any_of(*places, [&](const Place& place) {
+            return place.reader == reader && place.log_class == log_class;
+        });
+        if (!known) pins[index_of(log_class)] = {0, reader};
+    }
+    for (const Place& place : *places) {
+        if (!place.slot.required) continue;
+        Pin& pin = pins[index_of(place.log_class)];
+        if (place.slot.offset.position < pin.position)
+            pin = {place.slot.offset.position, place.reader};
+    }
+    return {};
+}
+
+double Writer::State::fill(Class c) const {
+    const ClassWriter& log = classes[index_of(c)];
+    if (disk_full && !log.budget().reserved) return 1;
+    const std::uint64_t position = pins[index_of(c)].position;
+    if (position >= log.end()) return 0;
+    return static_cast<double>(log.end() - log.base_holding(position)) /
+           static_cast<double>(log.budget().bytes);
+}
+
+void Writer::State::update_hold(Class c) {
+    const double full = fill(c);
+    bool& held_here = held[index_of(c)];
+    if (full >= hold_at) held_here = true;
+    if (full < resume_at) held_here = false;
+}
+
+Outcome<void> Writer::State::make_room(Class c, std::size_t bytes) {
+    ClassWriter& log = of(c);
+    if (log.fits(bytes)) return {};
+    const std::size_t head = segment_header_bytes + synced_marks.size() * (17 + sender_bytes_max);
+    if (head / 2 + bytes > log.budget().segment_bytes && bytes + 1024 > log.budget().segment_bytes)
+        return fail(
+            base::Fault::full,
+            fmt::format(
+                "{}/{}: a record of {} bytes does not fit into a segment of {}",
+                directory,
+                name_of(c),
+                bytes,
+                log.budget().segment_bytes
+            )
+        );
+    if (!log.room_for_segment()) {
+        if (clock.monotonic_us() - refreshed_us >= refresh_every_us) {
+            if (auto done = read_places(); !done) return done;
+        }
+        while (!log.room_for_segment()) {
+            auto gone = log.retire_oldest(pins[index_of(c)].position);
+            if (!gone) return std::unexpected(gone.error());
+            if (!*gone) break;
+        }
+        publish(c, Word::first, log.first());
+    }
+    update_hold(c);
+    if (!log.room_for_segment()) {
+        const std::string& who = pins[index_of(c)].reader;
+        return fail(
+            base::Fault::full,
+            fmt::format(
+                "{}/{}: the budget of {} bytes is used up; {}",
+                directory,
+                name_of(c),
+                log.budget().bytes,
+                who.empty() ? "sync the log" : "reader '" + who + "' must go on first"
+            )
+        );
+    }
+    return begin_segment(c);
+}
+
+Outcome<Tail*> Writer::State::tail_of(std::string_view sender) {
+    const auto found = tails.find(sender);
+    if (found != tails.end()) return &found->second;
+    if (sender.empty() || sender.size() > sender_bytes_max)
+        return fail(base::Fault::bad_input, "a mark needs a sender of 1 to 128 bytes");
+    if (tails.size() >= senders_max)
+        return fail(
+            base::Fault::full, fmt::format("{}: more than {} senders", directory, senders_max)
+        );
+    return &tails.emplace(sender, Tail{}).first->second;
+}
+
+Outcome<Offset> Writer::State::append(
+    Class c, const RecordView& record, std::uint8_t flags, const std::optional<Mark>& mark
+) {
+    if (!broken.empty()) return fail(base::Fault::io, broken);
+    Tail* tail = nullptr;
+    RecordHeader header;
+    header.flags = flags;
+    header.epoch = epoch;
+    header.ordinal = next_ordinal;
+    if (mark) {
+        auto found = tail_of(record.sender);
+        if (!found) return std::unexpected(found.error());
+        tail = *found;
+        header.flags |= RecordHeader::has_mark;
+        header.mark = *mark;
+    }
+    const std::size_t most = record_header_bytes + record.topic.size() + record.sender.size() +
+                             record.payload.size() + 7;
+    if (record.payload.size() > payload_bytes_max || record.topic.size() > topic_bytes_max ||
+        record.sender.size() > sender_bytes_max)
+        return fail(
+            base::Fault::bad_input,
+            fmt::format("{}: a record of {} bytes exceeds the log's limits", directory, most)
+        );
+    auto room = make_room(c, most);
+    ClassWriter& log = of(c);
+    const Offset offset{epoch, log.end()};
+    if (room) {
+        const std::size_t size = encode(record, header, log.end(), buffer);
+        room = log.append(Bytes{buffer}.first(size), record.receive_unix_ms);
+    }
+    if (!room) {
+        const bool budget = !log.fits(most) && !log.room_for_segment();
+        if (room.error().fault == base::Fault::full && !budget && !log.budget().reserved)
+            disk_full = true;
+        for (std::size_t i = 0; i < class_count; ++i)
+            update_hold(static_cast<Class>(i));
+        return std::unexpected(room.error());
+    }
+    ++next_ordinal;
+    note_unsynced();
+    if (tail != nullptr && *mark > tail->appended) {
+        tail->appended = *mark;
+        if (!std::exchange(tail->unsynced, true))
+            unsynced_marks.push_back(&*tails.find(record.sender));
+    }
+    publish(c, Word::end, log.end());
+    return offset;
+}
+
+Writer::Writer(std::unique_ptr<State> state) : state_{std::move(state)} {}
+
+Writer::~Writer() = default;
+
+Outcome<std::unique_ptr<Writer>> Writer::open(
+    disk::Disk& disk, clock::Clock& clock, const std::string& directory, const Budgets& budgets
+) {
+    for (std::size_t i = 0; i < class_count; ++i) {
+        const auto c = static_cast<Class>(i);
+        const Budget& budget = budgets.of(c);
+        if (budget.bytes < 4096 || budget.segment_bytes == 0)
+            return fail(
+                base::Fault::bad_input,
+                fmt::format("{}: the budget of {} is below 4096 bytes", directory, name_of(c))
+            );
+        if (auto done = disk.make_directories(directory_of(directory, c)); !done)
+            return std::unexpected(done.error());
+    }
+    if (auto done = disk.make_directories(directory + "/readers"); !done)
+        return std::unexpected(done.error());
+    auto state = std::make_unique<State>(disk, clock, directory, budgets);
+    auto lock = disk.lock(directory + "/lock");
+    if (!lock) {
+        if (lock.error().fault == base::Fault::again)
+            return fail(
+                base::Fault::again,
+                directory + ": another process writes this log; stop that one first"
+            );
+        return std::unexpected(lock.error());
+    }
+    state->lock = std::move(*lock);
+    auto words = disk.map(directory + "/words", word_count, true);
+    if (!words) return std::unexpected(words.error());
+    state->words = std::move(*words);
+    if (auto done = state->start(); !done) return std::unexpected(done.error());
+    return std::unique_ptr<Writer>{new Writer{std::move(state)}};
+}
+
+Outcome<Offset> Writer::append(
+    Class log_class, const RecordView& record, const std::optional<Mark>& mark
+) {
+    return state_->append(log_class, record, 0, mark);
+}
+
+Outcome<void> Writer::set_mark(std::string_view sender, Mark mark) {
+    RecordView record;
+    record.identity = Identity::self;
+    record.sender = sender;
+    record.receive_unix_ms = state_->clock.unix_ms();
+    auto done = state_->append(Class::control, record, RecordHeader::only_mark, mark);
+    if (!done) return std::unexpected(done.error());
+    return {};
+}
+
+bool Writer::sync_due() const {
+    const State& s = *state_;
+    return !s.sync_running && s.unsynced_since_us >= 0 &&
+           s.clock.monotonic_us() - s.unsynced_since_us >= s.budgets.sync_after_us;
+}
+
+std::optional<SyncPlan> Writer::begin_sync() {
+    State& s = *state_;
+    if (s.sync_running || s.unsynced_since_us < 0 || !s.broken.empty()) return std::nullopt;
+    SyncPlan plan;
+    for (std::size_t i = 0; i < class_count; ++i) {
+        s.classes[i].add_to(plan.files_, plan.directories_);
+        plan.ends_[i] = s.classes[i].end();
+    }
+    plan.ordinal_ = s.next_ordinal;
+    for (auto* entry : s.unsynced_marks) {
+        plan.marks_.emplace_back(entry->first, entry->second.appended);
+        entry->second.unsynced = false;
+    }
+    s.unsynced_marks.clear();
+    s.unsynced_since_us = -1;
+    s.sync_running = true;
+    return plan;
+}
+
+Outcome<void> Writer::finish_sync(const SyncPlan& plan, const Outcome<void>& result) {
+    State& s = *state_;
+    s.sync_running = false;
+    if (!result) {
+        s.broken = s.directory + ": a sync failed, the log must be opened again (" +
+                   result.error().what + ")";
+        return std::unexpected(result.error());
+    }
+    for (std::size_t i = 0; i < class_count; ++i) {
+        s.classes[i].set_synced(plan.ends_[i]);
+        s.publish(static_cast<Class>(i), Word::synced, plan.ends_[i]);
+    }
+    s.synced_ordinal = plan.ordinal_;
+    for (const auto& [sender, mark] : plan.marks_) {
+        s.synced_marks[sender] = mark;
+        s.new_marks.emplace_back(sender, mark);
+    }
+    return {};
+}
+
+Outcome<void> Writer::sync() {
+    const auto plan = begin_sync();
+    if (!plan) {
+        if (!state_->broken.empty()) return fail(base::Fault::io, state_->broken);
+        return {};
+    }
+    return finish_sync(*plan, plan->run(state_->disk));
+}
+
+std::vector<std::pair<std::string, Mark>> Writer::take_new_marks() {
+    return std::exchange(state_->new_marks, {});
+}
+
+std::optional<Mark> Writer::synced_mark(std::string_view sender) const {
+    const auto found = state_->synced_marks.find(sender);
+    if (found == state_->synced_marks.end()) return std::nullopt;
+    return found->second;
+}
+
+const Marks& Writer::synced_marks() const {
+    return state_->synced_marks;
+}
+
+Outcome<void> Writer::retire() {
+    State& s = *state_;
+    if (!s.broken.empty()) return fail(base::Fault::io, s.broken);
+    if (auto done = s.read_places(); !done) return done;
+    if (s.disk_full) {
+        const auto free = s.disk.free_bytes(s.directory);
+        if (!free) return std::unexpected(free.error());
+        s.disk_full = *free < s.of(Class::telemetry).budget().segment_bytes;
+    }
+    for (std::size_t i = 0; i < class_count; ++i) {
+        const auto c = static_cast<Class>(i);
+        ClassWriter& log = s.classes[i];
+        for (;;) {
+            const bool over = !log.room_for_segment();
+            const bool squeezed = s.disk_full && !log.budget().reserved;
+            if (!over && !squeezed) break;
+            auto gone = log.retire_oldest(s.pins[i].position);
+            if (!gone) return std::unexpected(gone.error());
+            if (!*gone) break;
+        }
+        s.publish(c, Word::first, log.first());
+        if (auto done = log.fill_reserve(); !done && done.error().fault != base::Fault::full)
+            return done;
+    }
+    for (std::size_t i = 0; i < class_count; ++i)
+        s.update_hold(static_cast<Class>(i));
+    return {};
+}
+
+double Writer::fill(Class log_class) const {
+    return state_->fill(log_class);
+}
+
+bool Writer::hold(Class log_class) const {
+    return state_->held[index_of(log_class)];
+}
+
+Offset Writer::end(Class log_class) const {
+    return {state_->epoch, state_->of(log_class).end()};
+}
+
+std::uint64_t Writer::bytes(Class log_class) const {
+    return state_->of(log_class).bytes();
+}
+
+std::uint64_t Writer::synced_ordinal() const {
+    return state_->synced_ordinal;
+}
+
+const RepairReport& Writer::repair_report() const {
+    return state_->report;
+}
+
+}  // namespace stator::log
