@@ -1,5 +1,6 @@
 #include "sense/node/record_log.h"
 
+#include "sense/hal/flash_conformance_test.h"
 #include "sense/node/fake_hal_test.h"
 #include "sense/node/slots.h"
 
@@ -9,6 +10,11 @@ namespace stator::node {
 namespace {
 
 constexpr std::uint32_t magic = 0x31323334;
+
+TEST(FakeFlash, ConformsSoThatItsTestsSpeakForThePorts) {
+    fake::Flash flash{8};
+    hal::check_flash([&]() -> hal::Flash& { return flash; });
+}
 
 TEST(RecordLog, TheLastRecordIsReadAfterMoreThanBothSectorsWereFilled) {
     fake::Flash flash{2, 256};  // 8 records a sector
