@@ -259,23 +259,27 @@ Outcome<std::string> OpenSslTls::issue(
     return pem_of(leaf.get());
 }
 
-Outcome<CertificateFacts> OpenSslTls::inspect(std::string_view certificate_pem) {
-    const auto certificate = read_certificate(certificate_pem);
-    if (!certificate) return std::unexpected(certificate.error());
-    X509* x509 = certificate->get();
+CertificateFacts facts_of(X509* certificate) {
     CertificateFacts facts;
-    facts.uri = uri_of(x509);
-    facts.serial = serial_of(x509);
-    facts.not_before_unix_ms = seconds_of(X509_get0_notBefore(x509)) * 1000;
-    facts.not_after_unix_ms = seconds_of(X509_get0_notAfter(x509)) * 1000;
-    facts.common_name = common_name_of(x509);
-    if (EVP_PKEY* key = X509_get0_pubkey(x509); key != nullptr) facts.public_key = public_pem(key);
+    facts.uri = uri_of(certificate);
+    facts.serial = serial_of(certificate);
+    facts.not_before_unix_ms = seconds_of(X509_get0_notBefore(certificate)) * 1000;
+    facts.not_after_unix_ms = seconds_of(X509_get0_notAfter(certificate)) * 1000;
+    facts.common_name = common_name_of(certificate);
+    EVP_PKEY* key = X509_get0_pubkey(certificate);
+    if (key != nullptr) facts.public_key = public_pem(key);
     std::array<unsigned char, 32> digest{};
     unsigned size = 0;
-    X509_digest(x509, EVP_sha256(), digest.data(), &size);
+    X509_digest(certificate, EVP_sha256(), digest.data(), &size);
     facts.sha256_hex = hex(digest.data(), size);
     ERR_clear_error();
     return facts;
+}
+
+Outcome<CertificateFacts> OpenSslTls::inspect(std::string_view certificate_pem) {
+    const auto certificate = read_certificate(certificate_pem);
+    if (!certificate) return std::unexpected(certificate.error());
+    return facts_of(certificate->get());
 }
 
 Outcome<void> OpenSslTls::check(

@@ -1,7 +1,8 @@
-// OpenSSL's objects with their destructors; only for the .cpp files of this folder.
+// OpenSSL's objects with their destructors; only for the .cpp files of world/.
 #pragma once
 
 #include "world/outcome/outcome.h"
+#include "world/tls/tls.h"
 
 #include <openssl/bio.h>
 #include <openssl/bn.h>
@@ -42,6 +43,7 @@ using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
 [[nodiscard]] Outcome<Key> read_private_key(std::string_view pem);
 [[nodiscard]] Outcome<Key> read_public_key(std::string_view pem);
 [[nodiscard]] Outcome<Certificate> read_certificate(std::string_view pem);  // the first of a chain
+[[nodiscard]] CertificateFacts facts_of(X509* certificate);
 [[nodiscard]] bool is_p256(const EVP_PKEY* key);
 [[nodiscard]] std::string public_pem(EVP_PKEY* key);  // "" when it cannot be written
 
