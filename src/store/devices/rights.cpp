@@ -37,8 +37,15 @@ bool has_no_twins(const std::vector<T>& items) {
            }) == items.end();
 }
 
-std::uint32_t checksum(std::string_view text) {
-    return base::crc32c(std::as_bytes(std::span{text}));
+std::uint32_t checksum(std::uint64_t generation, std::string_view text) {
+    const std::string head = fmt::format("{}\n", generation);
+    return base::crc32c(
+        std::as_bytes(std::span{text}), base::crc32c(std::as_bytes(std::span{head}))
+    );
+}
+
+std::string first_line(std::uint64_t generation, std::uint32_t sum) {
+    return fmt::format("{}{} {:08x}", magic, generation, sum);
 }
 
 std::optional<State> state_named(std::string_view name) {
@@ -133,7 +140,7 @@ std::string serialise(Rights rights) {
     body["revoked_serials"] = rights.revoked_serials;
     // Ids are checked where they come in; replace what is not UTF-8 rather than throw.
     const std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-    return fmt::format("{}{} {:08x}\n{}", magic, rights.generation, checksum(text), text);
+    return first_line(rights.generation, checksum(rights.generation, text)) + "\n" + text;
 }
 
 Outcome<Rights> parse_rights(std::string_view bytes, const std::string& path) {
@@ -149,7 +156,11 @@ Outcome<Rights> parse_rights(std::string_view bytes, const std::string& path) {
     if (number.ec != std::errc{} || line.data() + line.size() != sum + 8 || *number.ptr != ' ' ||
         std::from_chars(sum, sum + 8, expected, 16).ptr != sum + 8)
         return corrupt(path, "its first line is not `stator-rights 1 GENERATION CRC32C`");
-    if (checksum(text) != expected) return corrupt(path, "its checksum is wrong");
+    // Exactly as written: neither leading zeros nor upper-case digits, so that no bit may flip.
+    if (bytes.substr(0, end) != first_line(rights.generation, expected))
+        return corrupt(path, "its first line is not as this program writes it");
+    if (checksum(rights.generation, text) != expected)
+        return corrupt(path, "its checksum is wrong");
     try {
         if (const auto wrong = read_body(json::parse(text), rights)) return corrupt(path, *wrong);
     } catch (const json::exception& wrong) {

@@ -4,7 +4,7 @@
 // its first line has changed. A snapshot that is missing or corrupt changes nothing: the reader
 // keeps the last good one and says why. Byte format: docs/formats/rights.md.
 //
-//   stator-rights 1 <generation> <crc32c of all that follows, 8 hex digits>\n
+//   stator-rights 1 <generation> <crc32c, 8 hex digits>\n
 //   {"devices":[{"id","role","state","assigned":[..]}],"legacy":[..],"revoked_serials":[..]}
 #pragma once
 

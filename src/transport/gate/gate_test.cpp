@@ -138,70 +138,6 @@ class GateTest : public testing::Test {
     std::uint64_t handles = 0;
 };
 
-TEST(Access, is_the_table_and_nothing_else) {
-    const wire::Topics topics;
-
-    struct Row {
-        std::string topic;
-        std::string publishers;
-        std::string readers;
-    };
-
-    // Written out by hand from the contract: s sensor, a actor, 2 level2, v service, w viewer.
-    const std::vector<Row> rows{
-        {std::string{topics.data.view()}, "sav", "2vw"},
-        {std::string{topics.inference.view()}, "sav", "vw"},
-        {std::string{topics.alert.view()}, "2v", "avw"},
-        {std::string{topics.control.view()}, "v", "sa2vw"},
-        {"stator/devices/me/command", "v", "sa2vw"},
-        {"stator/devices/me/stored", "", "sa2vw"},
-        {"stator/devices/me/event", "sa2v", "vw"},
-        {"stator/devices/other/command", "v", "vw"},
-        {"stator/devices/other/stored", "", "vw"},
-        {"stator/devices/other/event", "v", "vw"},
-        {"stator/presence/me", "", "vw"},
-        {"some/other/topic", "", "vw"},
-        {"$SYS/broker/uptime", "", "vw"},
-        {"#", "", "vw"},
-        {"+", "", "vw"},
-        {"stator/devices/+/command", "", "vw"},
-        {"stator/devices/me/#", "", "vw"},
-        {"$share/g/shaded-pole-motor-sensor_data", "", "vw"},
-        {"", "", "vw"},
-    };
-    const std::string letters = "sa2vw";
-    for (const Row& row : rows)
-        for (std::size_t i = 0; i < letters.size(); ++i) {
-            const auto role = static_cast<Role>(i);
-            const auto place = topics.place_of(row.topic);
-            const auto has = [&](const std::string& set) {
-                return set.find(letters[i]) != std::string::npos;
-            };
-            EXPECT_EQ(may_publish(role, "me", place), has(row.publishers))
-                << name_of(role) << " publishes " << row.topic;
-            EXPECT_EQ(may_subscribe(role, "me", topics, row.topic), has(row.readers))
-                << name_of(role) << " subscribes " << row.topic;
-        }
-}
-
-TEST(Access, reads_only_a_uri_of_ours) {
-    ASSERT_TRUE(parse_uri("urn:stator:actor:14333616"));
-    EXPECT_EQ(parse_uri("urn:stator:actor:14333616")->role, Role::actor);
-    for (const char* wrong :
-         {"",
-          "urn:stator:",
-          "urn:stator:actor",
-          "urn:stator:actor:",
-          "urn:stator:admin:1",
-          "urn:other:actor:1",
-          "urn:stator:actor:a/b",
-          "urn:stator:actor:a:b",
-          "urn:stator:actor:#",
-          "URN:STATOR:actor:1",
-          " urn:stator:actor:1"})
-        EXPECT_FALSE(parse_uri(wrong)) << wrong;
-}
-
 TEST_F(GateTest, admits_only_whom_the_registry_has_active) {
     EXPECT_NE(join("sensor", "7"), 0U);
     EXPECT_EQ(join("actor", "7"), 0U) << "a role that the registry does not say";
@@ -496,37 +432,6 @@ TEST_F(GateTest, counts_in_metrics) {
         text.find("stator_gate_messages_accepted_total{class=\"telemetry\"} 1"), std::string::npos
     ) << text;
     EXPECT_NE(text.find("stator_gate_refusals_total{reason=\"payload\"} 1"), std::string::npos);
-}
-
-TEST(MarksModel, never_pass_what_is_neither_noted_nor_follow_more_than_they_know) {
-    // Against a plain set of numbers, in random order with duplicates.
-    for (unsigned seed = 1; seed <= 200; ++seed) {
-        std::uint64_t state = seed;
-        const auto below = [&](std::uint64_t limit) {
-            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-            return (state >> 33U) % limit;
-        };
-        Marks marks;
-        std::map<std::uint64_t, bool> seen;
-        marks.note("d", 1, 1, 1);
-        seen[1] = true;
-        std::uint64_t next = 2;
-        for (int step = 0; step < 300; ++step) {
-            std::uint64_t from = next;
-            if (below(4) == 0) from = 1 + below(next + 5);
-            const std::uint64_t to = from + (below(8) == 0 ? below(4) : 0);
-            marks.note("d", 1, from, to);
-            for (std::uint64_t i = from; i <= to; ++i)
-                seen[i] = true;
-            next = std::max(next, to + 1);
-            std::uint64_t reach = 1;
-            while (seen.contains(reach + 1))
-                ++reach;
-            marks.begin_sync();
-            std::ignore = marks.synced();
-            ASSERT_EQ(marks.get("d").seq, reach) << "seed " << seed << " step " << step;
-        }
-    }
 }
 
 }  // namespace
