@@ -201,7 +201,7 @@ TEST(LogProcesses, AKilledWriterLosesNothingThatItAppended) {
             }
         }
         for (int i = 0; i < 5000 && appended->load() < before + 200; ++i)
-            (*reader)->wait(1000);
+            clock.wait_us(1000);
         kill(child, SIGKILL);
         int status = 0;
         waitpid(child, &status, 0);

@@ -60,6 +60,7 @@ struct Writer::State {
     std::vector<ClassWriter> classes;
     std::array<Pin, class_count> pins;
     std::array<bool, class_count> held{};
+    std::array<bool, class_count> stuck{};  // the last look found nothing to delete
     std::uint32_t epoch = 1;
     std::uint64_t next_ordinal = 1;
     std::uint64_t synced_ordinal = 1;
@@ -196,13 +197,17 @@ Outcome<void> Writer::State::make_room(Class c, std::size_t bytes) {
             )
         );
     if (!log.room_for_segment()) {
-        if (clock.monotonic_us() - refreshed_us >= refresh_every_us) {
+        // Readers are asked before anything is deleted: one may have come since. But a full log
+        // that found nothing to delete does not ask again for every message that it refuses.
+        const bool lately = clock.monotonic_us() - refreshed_us < refresh_every_us;
+        if (!stuck[index_of(c)] || !lately) {
             if (auto done = read_places(); !done) return done;
-        }
-        while (!log.room_for_segment()) {
-            auto gone = log.retire_oldest(pins[index_of(c)].position);
-            if (!gone) return std::unexpected(gone.error());
-            if (!*gone) break;
+            while (!log.room_for_segment()) {
+                auto gone = log.retire_oldest(pins[index_of(c)].position);
+                if (!gone) return std::unexpected(gone.error());
+                if (!*gone) break;
+            }
+            stuck[index_of(c)] = !log.room_for_segment();
         }
         publish(c, Word::first, log.first());
     }
