@@ -1,0 +1,130 @@
+#include "transport/bridge/uplink.h"
+
+#include "shared/wire/messages.h"
+
+#include <algorithm>
+
+namespace stator::bridge {
+
+namespace {
+
+constexpr std::size_t take_at_once = 1000;
+
+std::string_view name_of(log::Identity identity) {
+    switch (identity) {
+        case log::Identity::certificate:
+            return "certificate";
+        case log::Identity::legacy:
+            return "legacy";
+        case log::Identity::vouched:
+            return "vouched";
+        case log::Identity::self:
+            return "self";
+    }
+    return "unknown";
+}
+
+// Kafka's topic names know no '/'.
+std::string kafka_name(const std::string& topic) {
+    std::string name = topic;
+    std::ranges::replace(name, '/', '.');
+    return name;
+}
+
+}  // namespace
+
+std::string key_of(const log::Record& record) {
+    const auto head = wire::decode_head(record.payload);
+    if (head && !head->device.empty()) return std::string{head->device.view()};
+    return record.sender;
+}
+
+Uplink::Uplink(
+    std::unique_ptr<stream::Source> source, kafka::Producer& producer, UplinkOptions options
+)
+    : source_{std::move(source)}, producer_{producer}, options_{std::move(options)} {}
+
+kafka::Record Uplink::record_of(const log::Record& record) const {
+    kafka::Record made;
+    const auto mapped = options_.topics.find(record.topic);
+    made.topic = mapped == options_.topics.end() ? kafka_name(record.topic) : mapped->second;
+    made.key = key_of(record);
+    made.value = record.payload;
+    made.unix_ms = record.receive_unix_ms;
+    made.headers = {
+        {"stator-site", options_.site},
+        {"stator-sender", record.sender},
+        {"stator-identity", std::string{name_of(record.identity)}}
+    };
+    return made;
+}
+
+Outcome<bool> Uplink::send() {
+    bool worked = false;
+    while (sent_.size() < in_flight_max) {
+        if (waiting_.empty()) {
+            auto taken = source_->take(std::min(take_at_once, in_flight_max - sent_.size()));
+            if (!taken) return std::unexpected(taken.error());
+            counts_.missed_bytes += source_->missed_bytes();
+            if (taken->empty()) break;
+            waiting_.assign(
+                std::make_move_iterator(taken->begin()), std::make_move_iterator(taken->end())
+            );
+        }
+        const log::Record& record = waiting_.front();
+        Sent sent{.next = record.next, .bytes = record.payload.size()};
+        if (record.sender == options_.own_id) {
+            sent.done = true;
+        } else {
+            auto id = producer_.produce(record_of(record));
+            if (!id) {
+                if (id.error().fault == base::Fault::full) break;  // the producer is behind
+                return std::unexpected(id.error());
+            }
+            sent.id = *id;
+        }
+        sent_.push_back(sent);
+        if (sent.id != 0) by_id_[sent.id] = &sent_.back();
+        waiting_.pop_front();
+        worked = true;
+    }
+    return worked;
+}
+
+Outcome<bool> Uplink::commit() {
+    log::Offset next;
+    bool any = false;
+    while (!sent_.empty() && sent_.front().done) {
+        next = sent_.front().next;
+        sent_.pop_front();
+        any = true;
+    }
+    if (!any) return false;
+    if (auto done = source_->commit(next); !done) return std::unexpected(done.error());
+    return true;
+}
+
+bool Uplink::on_delivery(const kafka::Delivery& delivery) {
+    const auto found = by_id_.find(delivery.id);
+    if (found == by_id_.end()) return false;
+    found->second->done = true;
+    if (delivery.stored) {
+        ++counts_.forwarded;
+        counts_.bytes += found->second->bytes;
+    } else {
+        ++counts_.refused;
+        last_refusal_ = delivery.reason;
+    }
+    by_id_.erase(found);
+    return true;
+}
+
+Outcome<bool> Uplink::step() {
+    auto sent = send();
+    if (!sent) return sent;
+    auto committed = commit();
+    if (!committed) return committed;
+    return *sent || *committed;
+}
+
+}  // namespace stator::bridge
