@@ -1,3 +1,4 @@
+// What tinyml does with files that quantise's writer makes: here, because shared/ may not look up.
 #include "shared/tinyml/model.h"
 
 #include "learn/quantise/tflite_writer.h"
