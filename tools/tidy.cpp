@@ -45,7 +45,8 @@ int main(int argc, char** argv) {
         // The gate's C entry is written against the broker's and OpenSSL's headers.
         const bool is_entry =
             fs::relative(file, src).generic_string().starts_with("transport/gate/plugin");
-        const bool is_test = file.stem().string().ends_with("_test");
+        const std::string stem = file.stem().string();
+        const bool is_test = stem.ends_with("_test") || stem.ends_with("_fuzz");
         int number = 0;
         const auto complain = [&](const std::string& what) {
             std::cerr << file.string() << ':' << number << ": error: " << what << '\n';
