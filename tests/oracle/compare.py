@@ -9,6 +9,9 @@ from ai_edge_litert import interpreter as litert
 from tflite_micro.python.tflite_micro import runtime
 
 ROWS = 4000
+FLOAT_LARGEST = 1e-5  # of relative difference
+# Where XNNPACK's own arithmetic is another one, by a step (docs/tinyml.md).
+STEP_AWAY = ("leaky", "mean_images", "requantise", "conv_")
 
 
 def of_tinyml(run, model, rounding, rows, out_type, out_shape, work):
@@ -94,6 +97,17 @@ def compare(run, model, work):
     }
 
 
+def promised(name, result):
+    """TFLM equal under double, LiteRT as shipped equal under single, float within its bound."""
+    real = name.endswith("_float")
+    tflm, xnnpack = result["TFLM"], result["XNNPACK"]
+    if tflm is None or xnnpack is None:
+        return False
+    step_away = not real and name.startswith(STEP_AWAY)
+    largest = 1 if step_away else (1e-4 if real else 0)
+    return tflm[1] <= (FLOAT_LARGEST if real else 0) and xnnpack[1] <= largest
+
+
 def main():
     run, work = sys.argv[1], pathlib.Path(sys.argv[2])
     names = sorted((work / "models").glob("*.tflite"))
@@ -104,10 +118,11 @@ def main():
         cells = [
             "-" if cell is None else f"{cell[0]}, {cell[1]:.3g}" for cell in result.values()
         ]
-        exact = result["TFLM"] is not None and result["TFLM"][1] <= 1e-5
-        failed += not exact
+        if not promised(model.stem, result):
+            failed += 1
+            print(f"FAILED {model.stem}")
         print(f"{model.stem:34} {cells[0]:>16} {cells[1]:>16} {cells[2]:>16}", flush=True)
-    print(f"oracle: {len(names)} models x {ROWS} rows, {failed} differ from TFLM")
+    print(f"oracle: {len(names)} models x {ROWS} rows, {failed} break a promise")
     sys.exit(1 if failed else 0)
 
 

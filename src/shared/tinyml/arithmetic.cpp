@@ -150,12 +150,15 @@ template <Rounding rounding>
 std::int32_t combine(const Arithmetic8& op, std::int32_t a, std::int32_t b) {
     if (op.sum == Sum::mul) return scaled<rounding>(a * b, op.by_output);
     const int shift = op.sum == Sum::squared_difference ? left_shift_difference : left_shift_sum;
+    if (op.sum == Sum::squared_difference && rounding == Rounding::single) {
+        // LiteRT has no XNNPACK kernel for this one: both engines round twice.
+        return combine<Rounding::double_>(op, a, b);
+    }
     const std::int32_t x = scaled<rounding>(a * (1 << shift), op.by_a);
     const std::int32_t y = scaled<rounding>(b * (1 << shift), op.by_b);
     if (op.sum == Sum::add) return scaled<rounding>(x + y, op.by_output);
     if (op.sum == Sum::sub) return scaled<rounding>(x - y, op.by_output);
-    // LiteRT has no XNNPACK kernel for this one: both engines round twice.
-    return scaled<Rounding::double_>((x - y) * (x - y), op.by_output);
+    return scaled<rounding>((x - y) * (x - y), op.by_output);
 }
 
 float combine(Sum sum, float a, float b) {

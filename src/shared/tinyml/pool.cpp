@@ -86,7 +86,8 @@ void run_pool_int8(const Memory& memory, const std::byte* at) {
             });
             // to the nearest, halves away from zero; a window always sees a point
             const std::int32_t half = sum > 0 ? count / 2 : -(count / 2);
-            const std::int32_t value = op.largest != 0 ? top : (sum + half) / std::max(count, 1);
+            const std::int32_t value =
+                op.largest != 0 ? top : (sum + half) / std::max<std::int32_t>(count, 1);
             output[w.out_at(batch, y, x) + static_cast<std::uint32_t>(c)] =
                 clamped(value, range.low, range.high);
         }
@@ -108,7 +109,8 @@ void run_pool_float(const Memory& memory, const std::byte* at) {
                 top = std::max(top, value);
                 ++count;
             });
-            float value = op.largest != 0 ? top : sum / static_cast<float>(std::max(count, 1));
+            float value =
+                op.largest != 0 ? top : sum / static_cast<float>(std::max<std::int32_t>(count, 1));
             value = std::min(std::max(value, range.low), range.high);
             memory.put(op.output, w.out_at(batch, y, x) + channel, value);
         }

@@ -77,7 +77,7 @@ bool prepare_common(Builder& b, const Operator& op, Reduce& r) {
 // The 1/count of a mean goes into the multiplier (TFLM reference/reduce.h QuantizedMeanOrSum).
 void divide(Multiplier& by, std::uint32_t count) {
     int shift = static_cast<int>(std::bit_width(count)) - 1;
-    shift = std::min(shift, 31 + by.shift);
+    shift = std::min<int>(shift, 31 + by.shift);
     const std::int64_t wide = std::int64_t{by.significand} << shift;
     by = {static_cast<std::int32_t>(wide / count), by.shift - shift};
 }

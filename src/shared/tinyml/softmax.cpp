@@ -66,8 +66,8 @@ bool prepare_int8(Builder& b, const Operator& op, float beta, std::uint32_t dept
 
 std::int32_t fixed_exp(const Softmax8& op, std::int32_t difference) {
     const std::int32_t fixed =
-        high_product(wrapped_shift(difference, std::min(op.by.shift, 31)), op.by.significand);
-    return fixed_exp_of_negative(std::min(fixed, 0), difference_bits);
+        high_product(wrapped_shift(difference, std::min<int>(op.by.shift, 31)), op.by.significand);
+    return fixed_exp_of_negative(std::min<std::int32_t>(fixed, 0), difference_bits);
 }
 
 void fixed_row(const Softmax8& op, const std::int8_t* x, std::int8_t* y, std::int32_t top) {

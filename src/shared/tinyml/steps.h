@@ -13,7 +13,8 @@ namespace stator::tinyml {
     if (std::isnan(steps)) return static_cast<std::int8_t>(zero);
     const float held = std::min(std::max(steps, -1024.0F), 1024.0F);  // fits an int, clamps later
     const std::int32_t step = static_cast<std::int32_t>(held) + zero;
-    return static_cast<std::int8_t>(std::min(std::max(step, -128), 127));
+    return static_cast<std::int8_t>(std::min<std::int32_t>(std::max<std::int32_t>(step, -128), 127)
+    );
 }
 
 [[nodiscard]] inline float real_of(std::int8_t step, float scale, std::int32_t zero) {
