@@ -1,0 +1,161 @@
+#include "sim/plant/plant.h"
+
+#include "shared/signal/extract.h"
+
+#include <Eigen/Dense>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+namespace stator::plant {
+namespace {
+
+constexpr int feature_count = 12;
+
+using Reading = Eigen::Vector<double, feature_count>;
+
+Reading read(Plant& plant, const asset::Asset& asset, double plant_s) {
+    static signal::Workspace workspace;
+    plant.advance_to(plant_s);
+    std::array<float, asset::features_max> features{};
+    for (std::size_t channel = 0; channel < asset.channels.size(); ++channel) {
+        std::array<std::uint16_t, signal::waveform_samples> counts{};
+        const std::span frame =
+            std::span{counts}.first(signal::frame_samples(asset.channels[channel].sampling));
+        EXPECT_TRUE(plant.read(channel, frame).has_value());
+        signal::extract(asset, channel, frame, workspace, features);
+    }
+    Reading made;
+    for (int i = 0; i < feature_count; ++i)
+        made[i] = static_cast<double>(features[static_cast<std::size_t>(i)]);
+    return made;
+}
+
+struct Baseline {
+    Reading mean = Reading::Zero();
+    Reading sd = Reading::Zero();
+};
+
+Baseline baseline_of(const std::vector<Reading>& readings) {
+    Baseline made;
+    for (const Reading& r : readings)
+        made.mean += r / static_cast<double>(readings.size());
+    for (const Reading& r : readings)
+        made.sd += (r - made.mean).cwiseAbs2() / static_cast<double>(readings.size());
+    made.sd = made.sd.cwiseSqrt().cwiseMax(0.01 * made.mean.cwiseAbs());
+    return made;
+}
+
+TEST(Plant, TheSameSeedIsTheSameMotorAndAnotherIsAnother) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    Plant a{7, asset};
+    Plant b{7, asset};
+    Plant c{8, asset};
+    for (int i = 1; i < 20; ++i) {
+        const Reading first = read(a, asset, i);
+        EXPECT_EQ(first, read(b, asset, i));
+        EXPECT_NE(first, read(c, asset, i));
+    }
+}
+
+TEST(Plant, AHealthyMotorStaysNearItsFirstReadings) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    for (const std::uint64_t seed : {7U, 21U}) {
+        Plant plant{seed, asset};
+        std::vector<Reading> first;
+        for (int i = 1; i <= 240; ++i)
+            first.push_back(read(plant, asset, i));
+        const Baseline baseline = baseline_of(first);
+        Reading smooth = Reading::Zero();
+        double worst = 0.0;
+        for (int i = 241; i <= 3000; ++i) {
+            const Reading z = (read(plant, asset, i) - baseline.mean).cwiseQuotient(baseline.sd);
+            smooth += 0.2 * (z - smooth);
+            worst = std::max(worst, smooth.cwiseAbs().maxCoeff());
+        }
+        EXPECT_LT(worst, 4.5) << "seed " << seed;
+    }
+}
+
+TEST(Plant, EachFaultStandsOutEvenFromAModelOfBothLoads) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    Plant plant{7, asset};
+    std::vector<Reading> healthy;
+    int time_s = 0;
+    for (int i = 0; i < 240; ++i)
+        healthy.push_back(read(plant, asset, ++time_s));
+    const Baseline at_first_load = baseline_of(healthy);
+    plant.set_load(1.0);
+    time_s += 600;
+    Reading shift = Reading::Zero();
+    for (int i = 0; i < 240; ++i) {
+        healthy.push_back(read(plant, asset, ++time_s));
+        shift += (healthy.back() - at_first_load.mean).cwiseQuotient(at_first_load.sd) / 240.0;
+    }
+    EXPECT_GE((shift.array().abs() > 3.0).count(), 3) << shift.transpose();
+
+    const Baseline pooled = baseline_of(healthy);
+    Eigen::Matrix<double, feature_count, feature_count> covariance =
+        0.3 * Eigen::Matrix<double, feature_count, feature_count>::Identity();
+    for (const Reading& r : healthy) {
+        const Reading z = (r - pooled.mean).cwiseQuotient(pooled.sd);
+        covariance += 0.7 * z * z.transpose() / static_cast<double>(healthy.size());
+    }
+    const auto distance = [&](const Reading& r) {
+        const Reading z = (r - pooled.mean).cwiseQuotient(pooled.sd);
+        return std::sqrt(z.dot(covariance.ldlt().solve(z)));
+    };
+    std::vector<double> distances;
+    for (const Reading& r : healthy)
+        distances.push_back(distance(r));
+    std::ranges::sort(distances);
+    const double p99 = distances[distances.size() * 99 / 100];
+    for (const Kind kind :
+         {Kind::bearing_wear, Kind::imbalance, Kind::overload, Kind::blocked_flow}) {
+        plant.break_with(kind);
+        time_s += 620;
+        EXPECT_EQ((plant.advance_to(time_s), plant.severity()), 1.0);
+        const double found = distance(read(plant, asset, time_s));
+        std::printf("%s: %.1f x the 99th percentile\n", name_of(kind).data(), found / p99);
+        EXPECT_GT(found, 4.0 * p99) << name_of(kind);
+        plant.repair();
+        time_s += 900;
+        static_cast<void>(read(plant, asset, time_s));
+    }
+    EXPECT_EQ(plant.account().size(), 4U);
+}
+
+TEST(Plant, TheBackupFlowsWithValveAndPumpUnlessItIsBlocked) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    Plant plant{7, asset};
+    EXPECT_EQ(*plant.backup_flow_l_per_min(), 0.0F);
+    plant.set_backup_pump(true);
+    EXPECT_EQ(*plant.backup_flow_l_per_min(), 0.0F);
+    plant.set_valve_degrees(180);
+    EXPECT_GT(*plant.backup_flow_l_per_min(), asset.effect_flow_min);
+    plant.set_backup_blocked(true);
+    EXPECT_EQ(*plant.backup_flow_l_per_min(), 0.0F);
+}
+
+TEST(Plant, AHiddenFaultIsToldOnlyByItsAccount) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    Plant plant{7, asset};
+    plant.advance_to(100);
+    plant.break_hidden();
+    ASSERT_EQ(plant.account().size(), 1U);
+    EXPECT_GT(plant.account()[0].onset_s, 100.0);
+    EXPECT_GT(plant.account()[0].failure_s, plant.account()[0].onset_s + 300.0);
+    plant.advance_to(800);
+    EXPECT_EQ(plant.severity(), 1.0);
+    plant.repair();
+    EXPECT_EQ(plant.severity(), 0.0);
+    plant.break_again();
+    EXPECT_EQ(plant.account()[1].kind, plant.account()[0].kind);
+}
+
+}  // namespace
+}  // namespace stator::plant
