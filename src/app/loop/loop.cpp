@@ -1,6 +1,6 @@
 #include "app/loop/loop.h"
 
-#include "world/process/process.h"
+#include "world/process/ready.h"
 
 #include <fmt/format.h>
 

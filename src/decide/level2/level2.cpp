@@ -226,7 +226,7 @@ Outcome<void> Level2::judge(const log::Record& record) {
         device.fold,
         std::span{*features}.first(asset->features.size()),
         running_->manifest.fold,
-        running_->model
+        *running_->model
     );
     metrics_.add("stator_level2_records_judged_total");
     if (!verdict.ready) return {};

@@ -95,7 +95,7 @@ Outcome<std::unique_ptr<RunningModel>> fetch_model(
     auto model = tinyml::Model::load(bytes, made->arena, reason);
     if (!model) return fail(base::Fault::bad_input, fmt::format("{}: {}", name, reason.view()));
     made->model = std::move(*model);
-    if (auto golden = bundle::run_golden(made->manifest, made->model, refusal); !golden)
+    if (auto golden = bundle::run_golden(made->manifest, *made->model, refusal); !golden)
         return fail(base::Fault::bad_input, fmt::format("{}: {}", name, refusal.view()));
     return made;
 }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct RunningModel {
     bundle::Manifest manifest;
     std::string file;
     std::vector<std::byte> arena;
-    tinyml::Model model;
+    std::optional<tinyml::Model> model;
 };
 
 // Fault::not_found: the manifest is for another level or class, so the model is not meant for us.
