@@ -46,7 +46,7 @@ Result<void> Engine::consider(
     unit.state = manifest->keep_state && now().model ? now().state : detect::State{};
     unit.name = manifest->name.view();
     unit.release = manifest->release;
-    on_trial_ = spare != now_;
+    on_trial_ = true;
     now_ = spare;
     return {};
 }
@@ -59,7 +59,7 @@ void Engine::confirm() {
 
 void Engine::go_back() {
     now().model.reset();
-    if (on_trial_) now_ = 1 - now_;
+    if (units_[1 - now_].model) now_ = 1 - now_;
     on_trial_ = false;
 }
 

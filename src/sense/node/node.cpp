@@ -143,9 +143,11 @@ void Node::hear_message(std::string_view topic, std::string_view payload) {
 
 void Node::hear_command(std::string_view payload, bool own) {
     const auto command = wire::decode_command(payload);
-    if (!command || !activation_.active()) return;
+    if (!command) return;
+    // The site says which model is wanted when it sees us come, which may be before the answer of
+    // the registry: the wish waits.
     if (command->order == Order::download_model) updater_.request(command->payload.view());
-    if (!own) return;  // a broadcast never moves an output
+    if (!own || !activation_.active()) return;  // a broadcast never moves an output
     switch (command->order) {
         case Order::backup_on:
             actor_.ask(Asker::person, command->payload.view(), 0, now_us_);

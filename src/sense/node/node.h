@@ -33,7 +33,7 @@ struct Memory {
     std::span<WaitingDeviceEvent> events;
     Engine::Arenas arenas;
     std::span<char> envelope;         // the largest manifest
-    std::span<std::uint16_t> counts;  // one frame of each channel
+    std::span<std::uint16_t> counts;  // the longest frame: signal::waveform_samples
 };
 
 struct Status {  // for a port's own display and for tests

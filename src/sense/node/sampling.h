@@ -6,6 +6,7 @@
 
 #include "sense/hal/machine.h"
 #include "shared/asset/asset.h"
+#include "shared/signal/extract.h"
 #include "shared/wire/messages.h"
 
 #include <array>
@@ -17,7 +18,7 @@ namespace stator::node {
 
 class Sampling {
   public:
-    // `counts`: room for the frames, shared equally by the channels.
+    // `counts`: room for the longest frame.
     Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts);
 
     // False when a feature is missing. `features` has room for features_max.
@@ -27,9 +28,12 @@ class Sampling {
     [[nodiscard]] std::optional<wire::SensorFault> fault_news(std::size_t channel);
 
   private:
+    [[nodiscard]] wire::SensorFault read_channel(std::size_t channel, std::span<float> features);
+
     hal::Adc& adc_;
     const asset::Asset& asset_;
     std::span<std::uint16_t> counts_;
+    signal::Workspace workspace_;
     std::array<wire::SensorFault, asset::channels_max> faults_{};
     std::array<wire::SensorFault, asset::channels_max> told_{};
 };

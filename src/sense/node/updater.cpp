@@ -47,7 +47,10 @@ void Updater::load_committed() {
         commit->release == 0 ? 0 : commit->release - 1,
         refusal
     );
-    if (loaded) return;
+    if (loaded) {
+        engine_.confirm();
+        return;
+    }
     hal_.log.warn("the model in flash does not pass its check any more: none runs");
     hal_.log.warn(refusal.view());
 }

@@ -128,7 +128,7 @@ struct Device::Parts {
               std::vector<std::byte>(options.arena_bytes)
           },
           envelope(bundle::envelope_bytes_max),
-          counts(options.counts_per_channel * options.asset.channels.size()) {
+          counts(signal::waveform_samples) {
         const hal::Hal hal{
             adc, actuators, *flash, link, fetch, time, entropy, watchdog, log, verifier
         };

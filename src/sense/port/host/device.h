@@ -29,7 +29,6 @@ struct DeviceOptions {
     std::size_t readings_max = 4096;  // that wait for the site
     std::size_t events_max = 256;
     std::size_t arena_bytes = 64U << 10U;
-    std::size_t counts_per_channel = 4096;  // a frame
 };
 
 class Device {

@@ -1,0 +1,76 @@
+#include "sense/node/sampling.h"
+
+#include "shared/signal/sensor_fault.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+namespace stator::node {
+namespace {
+
+using wire::SensorFault;
+
+SensorFault on_the_wire(signal::SensorFault fault) {
+    switch (fault) {
+        case signal::SensorFault::none:
+            return SensorFault::none;
+        case signal::SensorFault::stuck:
+            return SensorFault::stuck;
+        case signal::SensorFault::saturated:
+            return SensorFault::saturated;
+        case signal::SensorFault::disconnected:
+            return SensorFault::disconnected;
+        case signal::SensorFault::noisy:
+            return SensorFault::noisy;
+    }
+    return SensorFault::none;
+}
+
+}  // namespace
+
+Sampling::Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts)
+    : adc_{adc}, asset_{asset}, counts_{counts} {
+    for ([[maybe_unused]] const auto& channel : asset.channels)
+        assert(counts_.size() >= signal::frame_samples(channel.sampling));
+}
+
+SensorFault Sampling::read_channel(std::size_t channel, std::span<float> features) {
+    const asset::Channel& it = asset_.channels[channel];
+    const auto frame = counts_.first(signal::frame_samples(it.sampling));
+    if (!adc_.read(channel, frame)) return SensorFault::disconnected;
+    const auto fault = signal::sensor_fault(it.sampling, frame);
+    if (fault != signal::SensorFault::none) return on_the_wire(fault);
+    signal::extract(asset_, channel, frame, workspace_, features);
+    const auto primary =
+        it.sampling == asset::Sampling::slow ? asset::Statistic::mean : asset::Statistic::rms;
+    for (std::size_t i = 0; i < asset_.features.size(); ++i) {
+        const asset::Feature& feature = asset_.features[i];
+        if (feature.channel != channel || feature.statistic != primary) continue;
+        // No machine does that: the sensor, or its calibration, is wrong.
+        if (features[i] < it.plausible_min || features[i] > it.plausible_max)
+            return SensorFault::saturated;
+    }
+    return SensorFault::none;
+}
+
+bool Sampling::read(std::span<float> features) {
+    bool whole = true;
+    for (std::size_t channel = 0; channel < asset_.channels.size(); ++channel) {
+        faults_[channel] = read_channel(channel, features);
+        if (faults_[channel] == SensorFault::none) continue;
+        whole = false;
+        for (std::size_t i = 0; i < asset_.features.size(); ++i)
+            if (asset_.features[i].channel == channel)
+                features[i] = std::numeric_limits<float>::quiet_NaN();
+    }
+    return whole;
+}
+
+std::optional<SensorFault> Sampling::fault_news(std::size_t channel) {
+    if (faults_[channel] == told_[channel]) return std::nullopt;
+    told_[channel] = faults_[channel];
+    return told_[channel];
+}
+
+}  // namespace stator::node
