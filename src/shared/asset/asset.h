@@ -54,6 +54,7 @@ struct Channel {
     Calibration calibration;
     float plausible_min = -1e9F;  // outside: a sensor fault, not a machine fault
     float plausible_max = 1e9F;
+    std::uint16_t counts_max = 4095;  // of its converter: 12 bit
 };
 
 struct Feature {
