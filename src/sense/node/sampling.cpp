@@ -39,7 +39,7 @@ SensorFault Sampling::read_channel(std::size_t channel, std::span<float> feature
     const asset::Channel& it = asset_.channels[channel];
     const auto frame = counts_.first(signal::frame_samples(it.sampling));
     if (!adc_.read(channel, frame)) return SensorFault::disconnected;
-    const auto fault = signal::sensor_fault(it.sampling, frame);
+    const auto fault = signal::sensor_fault(it.sampling, frame, it.counts_max);
     if (fault != signal::SensorFault::none) return on_the_wire(fault);
     signal::extract(asset_, channel, frame, workspace_, features);
     const auto primary =
