@@ -128,6 +128,7 @@ class AssetReader {
             channel.calibration.zero_counts = (*table)["zero_counts"].value_or(0.0F);
             channel.calibration.unit_per_count = (*table)["unit_per_count"].value_or(1.0F);
             channel.calibration.offset = (*table)["offset"].value_or(0.0F);
+            channel.counts_max = (*table)["counts_max"].value_or(channel.counts_max);
             channel.plausible_min = (*table)["plausible_min"].value_or(channel.plausible_min);
             channel.plausible_max = (*table)["plausible_max"].value_or(channel.plausible_max);
             const auto index = static_cast<std::uint8_t>(made.channels.size());
@@ -243,6 +244,37 @@ std::string ports_toml(const Ports& ports) {
     return text;
 }
 
+std::string asset_toml(const asset::Asset& asset) {
+    const bool known =
+        asset::feature_set_hash(asset) == asset::feature_set_hash(asset::shaded_pole_motor());
+    std::string text = fmt::format(
+        "\n[[asset]]\nid = \"{}\"\ntitle = \"{}\"\ndevice = \"{}\"\nclass = \"{}\"\n{}"
+        "mode = \"{}\"  # observe: never actuates; act: may open the valve and start the pump\n"
+        "effect_flow_min_l_per_min = {}\n",
+        asset.id.view(),
+        asset.title.view(),
+        asset.device.view(),
+        asset.device_class.view(),
+        known ? "profile = \"shaded-pole-motor\"\n" : "",
+        asset.mode == asset::Mode::act ? "act" : "observe",
+        asset.effect_flow_min
+    );
+    if (known) return text;
+    for (const asset::Channel& channel : asset.channels)
+        text += fmt::format(
+            "[[asset.channel]]\nname = \"{}\"\nunit = \"{}\"\nsampling = \"{}\"\n"
+            "zero_counts = {}\nunit_per_count = {}\noffset = {}\ncounts_max = {}\n",
+            channel.name.view(),
+            channel.unit.view(),
+            channel.sampling == asset::Sampling::slow ? "slow" : "waveform",
+            channel.calibration.zero_counts,
+            channel.calibration.unit_per_count,
+            channel.calibration.offset,
+            channel.counts_max
+        );
+    return text;
+}
+
 std::string default_toml(const Config& config, bool demo) {
     std::string text =
         "# One file sets a site. Every key can also be set in the environment:\n"
@@ -256,20 +288,8 @@ std::string default_toml(const Config& config, bool demo) {
             "{} = {}  # {}\n", key.name.substr(its.size() + 1), key.get(config), key.what
         );
     }
-    for (const asset::Asset& asset : config.assets) {
-        text += fmt::format(
-            "\n[[asset]]\nid = \"{}\"\ntitle = \"{}\"\ndevice = \"{}\"\nclass = \"{}\"\n"
-            "profile = \"shaded-pole-motor\"\n"
-            "mode = \"{}\"  # observe: never actuates; act: may open the valve and start the pump\n"
-            "effect_flow_min_l_per_min = {}\n",
-            asset.id.view(),
-            asset.title.view(),
-            asset.device.view(),
-            asset.device_class.view(),
-            asset.mode == asset::Mode::act ? "act" : "observe",
-            asset.effect_flow_min
-        );
-    }
+    for (const asset::Asset& asset : config.assets)
+        text += asset_toml(asset);
     return text;
 }
 

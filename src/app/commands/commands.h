@@ -1,0 +1,28 @@
+// Commands is the command line: one function a group of sub-commands, which adds them to the
+// program.
+//
+// A sub-command that was chosen sets `chosen`; main() runs it after parsing. Every one takes
+// --state.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace stator::commands {
+
+struct Chosen {
+    std::string state_dir;  // absolute
+    std::function<int()> run;
+};
+
+void add_site(CLI::App& program, Chosen& chosen);      // init, up, demo, sim, token, status
+void add_services(CLI::App& program, Chosen& chosen);  // registry, ingest, learn, level2, ...
+void add_devices(CLI::App& program, Chosen& chosen);   // device add|list|activate|revoke|code
+void add_tasks(CLI::App& program, Chosen& chosen);     // extract, drift, train, quantise
+void add_log(CLI::App& program, Chosen& chosen);       // log ls|tail|verify|offsets
+
+}  // namespace stator::commands

@@ -1,0 +1,46 @@
+// Parts makes each process's Part out of the site's configuration: wiring and nothing else.
+//
+// The same functions serve the real processes and the simulation. `config` must outlive the Part.
+#pragma once
+
+#include "app/config/config.h"
+#include "app/part/part.h"
+#include "world/doors/doors.h"
+
+#include <memory>
+#include <string>
+
+namespace stator::parts {
+
+using Made = Outcome<std::unique_ptr<part::Part>>;
+
+[[nodiscard]] Made make_registry(doors::Doors& doors, const config::Config& config);
+[[nodiscard]] Made make_ingest(doors::Doors& doors, const config::Config& config);
+[[nodiscard]] Made make_learn(doors::Doors& doors, const config::Config& config);
+[[nodiscard]] Made make_level2(doors::Doors& doors, const config::Config& config);
+
+struct ConsoleOptions {
+    std::string web_dir;  // empty: no page
+    std::string badge;
+    std::int64_t story_unix_ms = 0;  // what came before is not told again
+    bool has_plant = false;
+};
+
+[[nodiscard]] Made make_console(
+    doors::Doors& doors, const config::Config& config, ConsoleOptions options
+);
+
+struct NodeOptions {
+    std::string device;     // deviceID
+    std::string directory;  // with its provisioning.json
+    std::string recording;  // a file: the recorded machine instead of the simulated one
+    std::string map;
+    bool backup_blocked = false;
+    std::string plant_token;  // who may break and repair the motor
+};
+
+[[nodiscard]] Made make_node(
+    doors::Doors& doors, const config::Config& config, NodeOptions options
+);
+
+}  // namespace stator::parts

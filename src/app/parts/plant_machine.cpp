@@ -1,0 +1,115 @@
+#include "app/parts/machine.h"
+#include "sim/plant/plant.h"
+#include "world/tls/tls.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace stator::parts {
+
+using nlohmann::json;
+
+namespace {
+
+class PlantMachine final : public Machine {
+  public:
+    PlantMachine(clock::Clock& clock, const asset::Asset& asset, const PlantMachineOptions& options)
+        : clock_{clock}, options_{options}, plant_{options.seed, asset} {
+        start_us_ = clock.monotonic_us();
+        plant_.set_backup_blocked(options.backup_blocked);
+    }
+
+    hal::Adc& adc() override { return plant_; }
+
+    hal::Actuators& actuators() override { return plant_; }
+
+    void advance(std::int64_t monotonic_us, const node::Status& /*status*/) override {
+        plant_.advance_to(
+            static_cast<double>(monotonic_us - start_us_) * 1e-6 * options_.acceleration
+        );
+    }
+
+    http::Response handle(const http::Request& request) override;
+
+  private:
+    [[nodiscard]] Outcome<void> act(const json& order);
+    [[nodiscard]] std::string account() const;
+    [[nodiscard]] std::int64_t unix_ms_of(double plant_s) const;
+
+    clock::Clock& clock_;
+    PlantMachineOptions options_;
+    plant::Plant plant_;
+    std::int64_t start_us_ = 0;
+};
+
+std::int64_t PlantMachine::unix_ms_of(double plant_s) const {
+    if (plant_s == 0.0) return 0;
+    const double ago_ms = (plant_.now_s() - plant_s) / options_.acceleration * 1000.0;
+    return clock_.unix_ms() - static_cast<std::int64_t>(ago_ms);
+}
+
+std::string PlantMachine::account() const {
+    json faults = json::array();
+    for (const plant::Fault& fault : plant_.account())
+        faults.push_back(
+            {{"kind", std::string{plant::name_of(fault.kind)}},
+             {"onset_unix_ms", unix_ms_of(fault.onset_s)},
+             {"failure_unix_ms", unix_ms_of(fault.failure_s)},
+             {"end_unix_ms", unix_ms_of(fault.end_s)}}
+        );
+    return json{{"faults", faults}}.dump();
+}
+
+Outcome<void> PlantMachine::act(const json& order) {
+    const std::string action = order.value("action", "");
+    if (action == "break") {
+        const std::string kind = order.value("kind", "");
+        if (kind.empty()) {
+            plant_.break_hidden();
+        } else if (kind == "again") {
+            plant_.break_again();
+        } else if (const auto known = plant::kind_named(kind)) {
+            plant_.break_with(*known);
+        } else {
+            return fail(base::Fault::bad_input, "the motor has no fault called " + kind);
+        }
+    } else if (action == "repair") {
+        plant_.repair();
+    } else if (action == "load") {
+        plant_.set_load(order.value("level", 0.0));
+    } else if (action == "block-backup") {
+        plant_.set_backup_blocked(order.value("blocked", true));
+    } else if (action != "reveal") {
+        return fail(
+            base::Fault::bad_input, "an action is break, repair, load, block-backup or reveal"
+        );
+    }
+    return {};
+}
+
+http::Response PlantMachine::handle(const http::Request& request) {
+    if (request.path != "/plant") return http::problem(404, "Not found", request.path);
+    if (request.method != "POST") return http::problem(405, "Not allowed", "POST /plant");
+    const auto given = request.headers.find("authorization");
+    if (given == request.headers.end() ||
+        !tls::equal_in_constant_time(given->second, "Bearer " + options_.token))
+        return http::problem(401, "Who are you?", "the bench's token stands in run/plant.token");
+    const json order = json::parse(request.body, nullptr, false);
+    if (!order.is_object()) return http::problem(400, "Not understood", "send a JSON object");
+    if (auto done = act(order); !done)
+        return http::problem(400, "Not understood", done.error().what);
+    http::Response response;
+    response.headers["Content-Type"] = "application/json";
+    response.body = order.value("action", "") == "reveal" ? account() : "{}";
+    return response;
+}
+
+}  // namespace
+
+std::unique_ptr<Machine> make_plant_machine(
+    clock::Clock& clock, const asset::Asset& asset, const PlantMachineOptions& options
+) {
+    return std::make_unique<PlantMachine>(clock, asset, options);
+}
+
+}  // namespace stator::parts
