@@ -1,0 +1,1 @@
+#include "learn/drift/drift.h"

@@ -1,0 +1,1 @@
+#include "learn/extract/extract.h"

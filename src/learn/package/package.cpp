@@ -1,0 +1,1 @@
+#include "learn/package/package.h"

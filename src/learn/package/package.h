@@ -1,0 +1,56 @@
+// Package makes of a trained detector what travels: the int8 model with its manifest, and the zip.
+//
+// The golden sequences are run through the fold with the quantised model itself, as every receiver
+// will. The zip holds the full-precision models, the constants and the card.
+#pragma once
+
+#include "learn/quantise/quantise.h"
+#include "learn/train/train.h"
+#include "shared/asset/asset.h"
+#include "shared/bundle/manifest.h"
+#include "world/outcome/outcome.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace stator::package {
+
+// A model with its manifest as text, ready to be named and sent.
+struct Candidate {
+    bundle::Manifest manifest;  // name and release not yet set
+    std::string tflite;         // int8
+    std::string full;           // float32
+    quantise::Report accuracy;
+};
+
+[[nodiscard]] Outcome<Candidate> assemble(
+    const asset::Asset& asset,
+    const train::Trained& trained,
+    const std::vector<runs::Row>& rows,  // healthy: the golden sequences begin with them
+    int level
+);
+
+// The manifest's JSON under this name.
+[[nodiscard]] Outcome<std::string> manifest_json(
+    Candidate& candidate, const std::string& name, std::string_view card
+);
+
+// One JSON object for people: what it was trained on, its limit, what quantising cost.
+[[nodiscard]] std::string card_of(
+    const asset::Asset& asset,
+    const train::Trained& trained,
+    const Candidate& candidate,
+    const std::string& data_set,
+    std::size_t rows
+);
+
+[[nodiscard]] std::string constants_of(const asset::Asset& asset, const detect::Parameters& fold);
+
+// Entries (name, bytes) in order; the same entries give the same bytes.
+[[nodiscard]] Outcome<std::string> zip(
+    const std::vector<std::pair<std::string, std::string>>& entries
+);
+
+}  // namespace stator::package

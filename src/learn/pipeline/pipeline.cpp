@@ -1,0 +1,1 @@
+#include "learn/pipeline/pipeline.h"

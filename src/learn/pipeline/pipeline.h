@@ -1,0 +1,92 @@
+// The Pipeline turns commands into tasks: extract-data -> extract and drift, train-model -> train,
+// quantise, evaluate and, when the challenger is better, promotion.
+//
+// It reads the control log and answers over MQTT through the outbox. A task is known by (command,
+// payload) and done once; one that was cut off begins again. A failure of the world is told and
+// tried again after a growing pause; a task that can never succeed is told and dropped.
+#pragma once
+
+#include "learn/drift/drift.h"
+#include "learn/extract/extract.h"
+#include "learn/train/train.h"
+#include "shared/asset/asset.h"
+#include "store/runs/runs.h"
+#include "store/stream/outbox.h"
+#include "store/stream/source.h"
+#include "world/doors/doors.h"
+#include "world/metrics/metrics.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace stator::pipeline {
+
+struct Options {
+    std::vector<asset::Asset> assets;
+    std::string state_file;   // <state>/learn/learn.db
+    extract::Config extract;  // with the registry's addresses and the alarms' file
+    drift::Config drift;
+    train::Config train;
+    mqtt::Options mqtt;
+    std::string control_topic = "control-message";
+};
+
+// extract-data: extract and drift. The name of the data set to train on, or empty.
+[[nodiscard]] Outcome<std::string> look_for_drift(
+    doors::Doors& doors,
+    runs::Runs& runs,
+    const asset::Asset& asset,
+    const Options& options,
+    const std::string& raw_name
+);
+
+// train-model: train, quantise, upload, evaluate, promote. True when a challenger was promoted.
+[[nodiscard]] Outcome<bool> train_and_judge(
+    doors::Doors& doors, runs::Runs& runs, const Options& options, const std::string& data_set
+);
+
+class Pipeline {
+  public:
+    [[nodiscard]] static Outcome<std::unique_ptr<Pipeline>> make(
+        doors::Doors& doors, stream::Stream& stream, Options options
+    );
+
+    [[nodiscard]] Outcome<bool> step();
+
+    void wait(std::int64_t timeout_us) { control_->wait(timeout_us); }
+
+    [[nodiscard]] metrics::Metrics& metrics() { return metrics_; }
+
+    [[nodiscard]] runs::Runs& runs() { return *runs_; }
+
+  private:
+    struct Task {
+        std::string command;
+        std::string payload;
+        log::Offset next;  // commit here when it is done
+    };
+
+    Pipeline(doors::Doors& doors, Options options);
+
+    [[nodiscard]] Outcome<bool> drain_control();
+    [[nodiscard]] Outcome<bool> work();
+    [[nodiscard]] Outcome<void> run(const Task& task);
+    [[nodiscard]] Outcome<void> run_extract(const Task& task);
+    [[nodiscard]] Outcome<void> run_train(const Task& task);
+
+    doors::Doors& doors_;
+    Options options_;
+    metrics::Metrics metrics_;
+    std::unique_ptr<runs::Runs> runs_;
+    std::unique_ptr<mqtt::Client> client_;
+    std::unique_ptr<stream::Outbox> outbox_;
+    std::unique_ptr<stream::Source> control_;
+    std::deque<Task> tasks_;
+    std::int64_t not_before_us_ = 0;
+    std::int64_t pause_us_ = 0;
+};
+
+}  // namespace stator::pipeline
