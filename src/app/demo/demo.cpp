@@ -119,8 +119,7 @@ Outcome<void> Demo::prepare() {
     say("the site in " + options_.state_dir + " goes on with a new motor: it is commissioned again"
     );
     if (auto done = doors.disk.make_directories(options_.state_dir + "/learn"); !done) return done;
-    auto runs =
-        runs::Runs::open(doors, options_.state_dir + "/learn/runs.db", database::Access::write);
+    auto runs = runs::Runs::open(doors, options_.state_dir + "/learn/learn.db");
     if (!runs) return std::unexpected(runs.error());
     return (*runs)->recommission(std::string{asset.id.view()}, story_unix_ms_);
 }

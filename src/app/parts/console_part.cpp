@@ -73,8 +73,7 @@ Outcome<std::string> ConsolePart::plant(const std::string& body) {
 
 std::string ConsolePart::judgement() {
     if (!runs_) {  // learn makes it when it first starts
-        auto opened =
-            runs::Runs::open(doors_, layout_.path("learn/runs.db"), database::Access::read_only);
+        auto opened = runs::Runs::open(doors_, layout_.path("learn/learn.db"));
         if (!opened) return {};
         runs_ = std::move(*opened);
     }

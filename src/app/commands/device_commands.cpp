@@ -1,0 +1,134 @@
+#include "app/commands/commands.h"
+#include "app/commands/opened.h"
+#include "store/devices/registry.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <functional>
+#include <memory>
+
+namespace stator::commands {
+
+namespace {
+
+using Verb = std::function<int(real::Real&, const config::Config&, devices::Registry&)>;
+
+int with_registry(const std::string& state_dir, const Verb& verb) {
+    real::Real real;
+    auto config = open_config(real, state_dir);
+    if (!config) return tell(config.error());
+    auto registry = devices::Registry::make(real.doors, {.state_directory = state_dir});
+    if (!registry) return tell(registry.error());
+    return verb(real, *config, **registry);
+}
+
+int add_device(const config::Config& config, devices::Registry& registry, const std::string& name) {
+    auto added = registry.add_with_certificate(name);
+    if (!added) return tell(added.error());
+    fmt::print("{} may publish from now on. Its key and certificate: {}\n", name, added->directory);
+    fmt::print("Send a reading:\n\n");
+    fmt::print(
+        "  mosquitto_pub -h {} -p {} -V 5 --cafile {}/pki/ca.pem --cert {} --key {} -i {} -q 1 -t "
+        "{} "
+        "-m '{{\"deviceID\":\"{}\",\"current\":1.25,\"temperature\":31.5,\"vibration\":0.08,"
+        "\"sound\":0.2,\"fft_data\":\"true\"}}'\n",
+        config.host,
+        config.ports.mqtts,
+        config.state_dir,
+        added->certificate_file,
+        added->key_file,
+        name,
+        config.topics.data,
+        name
+    );
+    return 0;
+}
+
+int list_devices(devices::Registry& registry) {
+    auto devices = registry.list();
+    if (!devices) return tell(devices.error());
+    for (const devices::Device& device : *devices)
+        fmt::print(
+            "{:<24} {:<8} {:<12} {}\n",
+            device.id,
+            identity::name_of(device.role),
+            devices::name_of(device.state),
+            device.title
+        );
+    return 0;
+}
+
+int done_or_told(const Outcome<void>& done, const std::string& said) {
+    if (!done) return tell(done.error());
+    fmt::print("{}\n", said);
+    return 0;
+}
+
+}  // namespace
+
+void add_devices(CLI::App& program, Chosen& chosen) {
+    auto* device = program.add_subcommand("device", "Who may take part");
+    device->require_subcommand(1);
+    const auto verb = [&](const char* name, const char* what, auto run) {
+        auto* command = device->add_subcommand(name, what);
+        auto id = std::make_shared<std::string>();
+        add_state(*command, chosen);
+        command->add_option("NAME", *id, "The device's id")->required();
+        command->callback([&chosen, id, run] {
+            chosen.run = [&chosen, id, run] {
+                return with_registry(
+                    chosen.state_dir,
+                    [id, run](
+                        real::Real&, const config::Config& config, devices::Registry& registry
+                    ) { return run(config, registry, *id); }
+                );
+            };
+        });
+    };
+    verb(
+        "add",
+        "A sensor of your own: makes its certificate, prints a ready mosquitto_pub line",
+        add_device
+    );
+    verb(
+        "activate",
+        "Lets a provisioned device work",
+        [](const config::Config&, devices::Registry& registry, const std::string& id) {
+            return done_or_told(registry.activate(id), id + " is active");
+        }
+    );
+    verb(
+        "revoke",
+        "Shuts a device out, for good, live connections too",
+        [](const config::Config&, devices::Registry& registry, const std::string& id) {
+            return done_or_told(registry.revoke(id), id + " is revoked");
+        }
+    );
+    verb(
+        "code",
+        "A one-time code, with which a device that makes its own key enrols",
+        [](const config::Config&, devices::Registry& registry, const std::string& id) {
+            if (auto done = registry.provision(id, identity::Role::actor, id); !done)
+                return tell(done.error());
+            auto code = registry.make_code(id);
+            if (!code) return tell(code.error());
+            fmt::print("{}\n", *code);
+            return 0;
+        }
+    );
+    auto* list = device->add_subcommand("list", "Every device, its role and state");
+    add_state(*list, chosen);
+    list->callback([&chosen] {
+        chosen.run = [&chosen] {
+            return with_registry(
+                chosen.state_dir,
+                [](real::Real&, const config::Config&, devices::Registry& registry) {
+                    return list_devices(registry);
+                }
+            );
+        };
+    });
+}
+
+}  // namespace stator::commands

@@ -1,0 +1,52 @@
+#include "app/parts/parts.h"
+#include "app/site/layout.h"
+#include "store/ingest/ingest.h"
+#include "store/stream/log_stream.h"
+
+namespace stator::parts {
+
+namespace {
+
+class IngestPart final : public part::Part {
+  public:
+    IngestPart(std::unique_ptr<stream::LogStream> stream, std::unique_ptr<ingest::Ingest> ingest)
+        : stream_{std::move(stream)}, ingest_{std::move(ingest)} {}
+
+    [[nodiscard]] std::string_view name() const override { return "ingest"; }
+
+    Outcome<bool> step() override { return ingest_->step(); }
+
+    void wait(std::int64_t timeout_us) override { ingest_->wait(timeout_us); }
+
+    std::string metrics() override { return ingest_->metrics().render(); }
+
+  private:
+    std::unique_ptr<stream::LogStream> stream_;
+    std::unique_ptr<ingest::Ingest> ingest_;
+};
+
+}  // namespace
+
+Made make_ingest(doors::Doors& doors, const config::Config& config) {
+    const site::Layout layout{config};
+    ingest::Options options;
+    options.file = layout.path("ingest/ingest.db");
+    options.assets = config.assets;
+    options.rows_max = config.ingest_max_rows;
+    options.upload_url = config.ingest_upload_url.empty() ? layout.datasets_url() + "/upload"
+                                                          : config.ingest_upload_url;
+    options.ca_file = layout.pki("ca.pem");
+    options.certificate_file = layout.pki("ingest.pem");
+    options.key_file = layout.pki("ingest.key");
+    options.mqtt = layout.mqtt("ingest");
+    options.data_topic = config.topics.data;
+    options.control_topic = config.topics.control;
+    if (auto done = doors.disk.make_directories(layout.path("ingest")); !done)
+        return std::unexpected(done.error());
+    auto stream = std::make_unique<stream::LogStream>(doors.disk, layout.log_directory());
+    auto made = ingest::Ingest::make(doors, *stream, std::move(options));
+    if (!made) return std::unexpected(made.error());
+    return std::make_unique<IngestPart>(std::move(stream), std::move(*made));
+}
+
+}  // namespace stator::parts

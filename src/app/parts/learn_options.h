@@ -1,0 +1,11 @@
+// LearnOptions is what the learning tasks of a site need: for the process and for those by hand.
+#pragma once
+
+#include "app/config/config.h"
+#include "learn/pipeline/pipeline.h"
+
+namespace stator::parts {
+
+[[nodiscard]] pipeline::Options learn_options(const config::Config& config);
+
+}  // namespace stator::parts

@@ -1,0 +1,64 @@
+#include "app/parts/learn_options.h"
+#include "app/parts/parts.h"
+#include "app/site/layout.h"
+#include "store/stream/log_stream.h"
+
+namespace stator::parts {
+
+namespace {
+
+class LearnPart final : public part::Part {
+  public:
+    LearnPart(
+        std::unique_ptr<stream::LogStream> stream, std::unique_ptr<pipeline::Pipeline> pipeline
+    )
+        : stream_{std::move(stream)}, pipeline_{std::move(pipeline)} {}
+
+    [[nodiscard]] std::string_view name() const override { return "learn"; }
+
+    Outcome<bool> step() override { return pipeline_->step(); }
+
+    void wait(std::int64_t timeout_us) override { pipeline_->wait(timeout_us); }
+
+    std::string metrics() override { return pipeline_->metrics().render(); }
+
+  private:
+    std::unique_ptr<stream::LogStream> stream_;
+    std::unique_ptr<pipeline::Pipeline> pipeline_;
+};
+
+}  // namespace
+
+pipeline::Options learn_options(const config::Config& config) {
+    const site::Layout layout{config};
+    pipeline::Options options;
+    options.assets = config.assets;
+    options.state_file = layout.path("learn/learn.db");
+    options.extract.registry = {
+        .datasets_url = layout.datasets_url(),
+        .models_url = layout.models_url(),
+        .ca_file = layout.pki("ca.pem"),
+        .certificate_file = layout.pki("learn.pem"),
+        .key_file = layout.pki("learn.key")
+    };
+    options.extract.alarms_file = layout.path("console/alarms.db");
+    options.drift.shift_max = config.learn_drift_threshold;
+    options.mqtt = layout.mqtt("learn");
+    options.control_topic = config.topics.control;
+    return options;
+}
+
+Made make_learn(doors::Doors& doors, const config::Config& config) {
+    const site::Layout layout{config};
+    // The alarms' facts are the console's to write; what there are none of yet must still be there
+    // to be read.
+    for (const char* below : {"learn", "console"})
+        if (auto done = doors.disk.make_directories(layout.path(below)); !done)
+            return std::unexpected(done.error());
+    auto stream = std::make_unique<stream::LogStream>(doors.disk, layout.log_directory());
+    auto made = pipeline::Pipeline::make(doors, *stream, learn_options(config));
+    if (!made) return std::unexpected(made.error());
+    return std::make_unique<LearnPart>(std::move(stream), std::move(*made));
+}
+
+}  // namespace stator::parts

@@ -1,0 +1,305 @@
+#include "store/ingest/ingest.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+namespace stator::ingest {
+
+namespace {
+
+constexpr std::size_t records_at_once = 1000;
+constexpr std::int64_t upload_again_us = 1'000'000;
+constexpr const char* no_asset = "";  // the group of devices that no asset knows
+
+constexpr std::array<std::string_view, 4> contract_channels{
+    "current", "temperature", "vibration", "sound"
+};
+
+constexpr std::string_view schema =
+    "CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL,"
+    " text TEXT NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS rows_of ON rows (grp, id);"
+    "CREATE TABLE IF NOT EXISTS places (device TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, gaps INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS names (grp TEXT PRIMARY KEY, name TEXT NOT NULL);";
+
+std::string quoted(std::string_view text) {
+    if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string{text};
+    std::string made = "\"";
+    for (const char c : text) {
+        if (c == '"') made += '"';
+        made += c;
+    }
+    return made + "\"";
+}
+
+std::string cell(const wire::Telemetry& telemetry, std::string_view name) {
+    auto value = wire::find(telemetry.channels, name);
+    if (!value) value = wire::find(telemetry.features, name);
+    // The shortest text that is the same float again.
+    return value ? fmt::format("{}", *value) : std::string{};
+}
+
+bool is_contract_channel(std::string_view name) {
+    return std::ranges::find(contract_channels, name) != contract_channels.end();
+}
+
+std::string iso_time(std::int64_t unix_ms) {
+    const std::chrono::sys_seconds time{std::chrono::seconds{unix_ms / 1000}};
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}", time);
+}
+
+}  // namespace
+
+std::string csv_row(
+    const wire::Telemetry& telemetry, std::int64_t time_unix_ms, const asset::Asset* asset
+) {
+    std::string row = fmt::format("{},{}", quoted(telemetry.device.view()), time_unix_ms);
+    for (const std::string_view channel : contract_channels)
+        row += "," + cell(telemetry, channel);
+    if (asset == nullptr) return row;
+    for (std::size_t i = 0; i < asset->features.size(); ++i) {
+        const auto name = asset::feature_name(*asset, i);
+        if (!is_contract_channel(name.view())) row += "," + cell(telemetry, name.view());
+    }
+    return row;
+}
+
+Outcome<std::unique_ptr<Ingest>> Ingest::make(
+    doors::Doors& doors, stream::Stream& stream, Options options
+) {
+    std::unique_ptr<Ingest> made{new Ingest{doors, std::move(options)}};
+    auto database = doors.databases.open(
+        made->options_.file,
+        database::Access::write,
+        std::string{schema} + std::string{stream::Outbox::schema}
+    );
+    if (!database) return std::unexpected(database.error());
+    made->database_ = std::move(*database);
+    auto counts = made->database_->query("SELECT grp, COUNT(*) FROM rows GROUP BY grp", {});
+    if (!counts) return std::unexpected(counts.error());
+    for (const database::Row& row : *counts)
+        made->rows_[row.text(0)] = row.integer(1);
+    auto source = stream.open(
+        log::Class::telemetry,
+        {.name = "ingest", .required = true, .start = stream::Start::earliest}
+    );
+    if (!source) return std::unexpected(source.error());
+    made->source_ = std::move(*source);
+    auto client = doors.mqtt.connect(made->options_.mqtt);
+    if (!client) return std::unexpected(client.error());
+    made->client_ = std::move(*client);
+    made->outbox_ = std::make_unique<stream::Outbox>(*made->database_, *made->client_);
+    return made;
+}
+
+const asset::Asset* Ingest::asset_of(std::string_view device) const {
+    const auto found = std::ranges::find(options_.assets, device, [](const asset::Asset& a) {
+        return a.device.view();
+    });
+    return found == options_.assets.end() ? nullptr : &*found;
+}
+
+std::string Ingest::header_of(const std::string& group) const {
+    std::string header = "deviceID,timeStamp,current,temperature,vibration,sound";
+    const auto asset = std::ranges::find(options_.assets, group, [](const asset::Asset& a) {
+        return a.id.view();
+    });
+    if (asset == options_.assets.end()) return header;
+    for (std::size_t i = 0; i < asset->features.size(); ++i) {
+        const auto name = asset::feature_name(*asset, i);
+        if (!is_contract_channel(name.view())) header += "," + std::string{name.view()};
+    }
+    return header;
+}
+
+Outcome<bool> Ingest::is_new(const std::string& device, std::int64_t boot, std::int64_t seq) {
+    if (seq == 0) return true;  // a sender without numbers: its duplicates can only be counted
+    auto rows = database_->query("SELECT boot, seq FROM places WHERE device = ?", {device});
+    if (!rows) return std::unexpected(rows.error());
+    std::int64_t missing = 0;
+    if (!rows->empty()) {
+        const std::int64_t last_boot = rows->front().integer(0);
+        const std::int64_t last_seq = rows->front().integer(1);
+        if (boot < last_boot || (boot == last_boot && seq <= last_seq)) {
+            metrics_.add("stator_ingest_duplicates_total");
+            return false;
+        }
+        // seq counts everything that a device sends: its events and inferences stand in other
+        // classes, so what is missing here is an upper bound, and is called so.
+        if (boot == last_boot) missing = seq - last_seq - 1;
+    }
+    if (missing > 0)
+        metrics_.add("stator_ingest_seq_not_in_class_total", static_cast<double>(missing));
+    if (auto done = database_->execute(
+            "INSERT INTO places (device, boot, seq, gaps) VALUES (?,?,?,?)"
+            " ON CONFLICT(device) DO UPDATE SET boot=excluded.boot, seq=excluded.seq,"
+            " gaps=gaps+excluded.gaps",
+            {device, boot, seq, missing}
+        );
+        !done)
+        return std::unexpected(done.error());
+    return true;
+}
+
+Outcome<void> Ingest::keep(const log::Record& record) {
+    if (record.topic != options_.data_topic) return {};
+    const auto telemetry = wire::decode_telemetry(record.payload);
+    if (!telemetry) {
+        metrics_.add("stator_ingest_unreadable_total");
+        return {};
+    }
+    const std::string device{telemetry->device.view()};
+    auto fresh = is_new(
+        device, telemetry->boot.value_or(0), static_cast<std::int64_t>(telemetry->seq.value_or(0))
+    );
+    if (!fresh) return std::unexpected(fresh.error());
+    if (!*fresh) return {};
+    const asset::Asset* asset = asset_of(device);
+    const std::string group = asset == nullptr ? no_asset : std::string{asset->id.view()};
+    const std::int64_t time_unix_ms = telemetry->time_unix_ms.value_or(record.receive_unix_ms);
+    if (auto done = database_->execute(
+            "INSERT INTO rows (grp, text) VALUES (?,?)",
+            {group, csv_row(*telemetry, time_unix_ms, asset)}
+        );
+        !done)
+        return done;
+    ++rows_[group];
+    metrics_.add("stator_ingest_rows_total");
+    return {};
+}
+
+Outcome<void> Ingest::keep_all(const std::vector<log::Record>& records) {
+    auto transaction = database::Transaction::begin(*database_);
+    if (!transaction) return std::unexpected(transaction.error());
+    for (const log::Record& record : records)
+        if (auto done = keep(record); !done) return done;
+    return transaction->commit();
+}
+
+Outcome<bool> Ingest::drain() {
+    auto records = source_->take(records_at_once);
+    if (!records) return std::unexpected(records.error());
+    if (records->empty()) return false;
+    // What was taken comes again only to a new process: when it cannot be kept, this one ends.
+    if (auto done = keep_all(*records); !done)
+        return fail(base::Fault::closed, "ingest.db: " + done.error().what);
+    if (auto done = source_->commit(records->back().next); !done)
+        return std::unexpected(done.error());
+    return true;
+}
+
+Outcome<std::string> Ingest::name_of(const std::string& group) {
+    auto known = database_->query("SELECT name FROM names WHERE grp = ?", {group});
+    if (!known) return std::unexpected(known.error());
+    if (!known->empty()) return known->front().text(0);
+    const std::int64_t unix_ms = doors_.clock.unix_ms();
+    std::string name =
+        fmt::format("raw_sensor_training_data_{}:{}.csv", iso_time(unix_ms), unix_ms);
+    if (auto done = database_->execute("INSERT INTO names (grp, name) VALUES (?,?)", {group, name});
+        !done)
+        return std::unexpected(done.error());
+    return name;
+}
+
+Outcome<std::string> Ingest::content_of(const std::string& group, std::int64_t& last_row) {
+    auto rows = database_->query(
+        "SELECT id, text FROM rows WHERE grp = ? ORDER BY id LIMIT ?",
+        {group, static_cast<std::int64_t>(options_.rows_max)}
+    );
+    if (!rows) return std::unexpected(rows.error());
+    std::string content = header_of(group) + "\n";
+    for (const database::Row& row : *rows) {
+        content += row.text(1) + "\n";
+        last_row = row.integer(0);
+    }
+    return content;
+}
+
+Outcome<void> Ingest::upload(const std::string& name, const std::string& content) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.url = options_.upload_url;
+    request.ca_file = options_.ca_file;
+    request.certificate_file = options_.certificate_file;
+    request.key_file = options_.key_file;
+    std::string type;
+    request.body =
+        http::make_multipart({.name = "file", .filename = name, .content = content}, type);
+    request.headers["Content-Type"] = type;
+    auto response = doors_.http.request(request);
+    if (!response) return std::unexpected(response.error());
+    if (response->status != 200)
+        return fail(
+            base::Fault::again,
+            fmt::format(
+                "{} answered {} to {}: {}", request.url, response->status, name, response->body
+            )
+        );
+    return {};
+}
+
+Outcome<bool> Ingest::ship_group(const std::string& group) {
+    auto name = name_of(group);
+    if (!name) return std::unexpected(name.error());
+    std::int64_t last_row = 0;
+    auto content = content_of(group, last_row);
+    if (!content) return std::unexpected(content.error());
+    if (auto done = upload(*name, *content); !done) {
+        upload_not_before_us_ = doors_.clock.monotonic_us() + upload_again_us;
+        if (done.error().what != trouble_) doors_.journal.warn("ingest", done.error().what);
+        trouble_ = done.error().what;
+        metrics_.add("stator_ingest_upload_failures_total");
+        return false;
+    }
+    trouble_.clear();
+    auto transaction = database::Transaction::begin(*database_);
+    if (!transaction) return std::unexpected(transaction.error());
+    if (auto done =
+            database_->execute("DELETE FROM rows WHERE grp = ? AND id <= ?", {group, last_row});
+        !done)
+        return std::unexpected(done.error());
+    if (auto done = database_->execute("DELETE FROM names WHERE grp = ?", {group}); !done)
+        return std::unexpected(done.error());
+    if (auto done = outbox_->enqueue(
+            options_.control_topic,
+            nlohmann::json{{"command", "extract-data"}, {"payload", *name}}.dump()
+        );
+        !done)
+        return std::unexpected(done.error());
+    if (auto done = transaction->commit(); !done) return std::unexpected(done.error());
+    rows_[group] -= options_.rows_max;
+    metrics_.add("stator_ingest_files_total");
+    doors_.journal.info("ingest", *name + " is in the training datastore");
+    return true;
+}
+
+Outcome<bool> Ingest::ship() {
+    if (doors_.clock.monotonic_us() < upload_not_before_us_) return false;
+    bool worked = false;
+    for (const auto& [group, count] : rows_) {
+        if (count < options_.rows_max) continue;
+        auto shipped = ship_group(group);
+        if (!shipped) return shipped;
+        worked = worked || *shipped;
+    }
+    return worked;
+}
+
+Outcome<bool> Ingest::step() {
+    for (const mqtt::Event& event : client_->poll())
+        outbox_->on_event(event);
+    auto drained = drain();
+    if (!drained) return drained;
+    auto shipped = ship();
+    if (!shipped) return shipped;
+    if (auto done = outbox_->step(); !done) return std::unexpected(done.error());
+    return *drained || *shipped;
+}
+
+}  // namespace stator::ingest
