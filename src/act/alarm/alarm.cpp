@@ -14,6 +14,11 @@ namespace {
 constexpr std::size_t records_at_once = 500;
 constexpr std::size_t episodes_shown = 100;
 constexpr int silence = 0;  // the level of an alarm that nobody sent
+
+// Whose word on what: the key of the last message that counted.
+std::string voice_of(std::string_view source, int level, std::string_view device) {
+    return fmt::format("{}/{}/{}", source, level, device);
+}
 }  // namespace
 
 Alarm::Alarm(doors::Doors& doors, metrics::Metrics& metrics, Options options)
@@ -146,7 +151,7 @@ Outcome<void> Alarm::on_alarm_record(const log::Record& record) {
     } else {
         return {};
     }
-    auto is_fresh = fresh(fmt::format("{}/{}", source, said.level), boot, seq);
+    auto is_fresh = fresh(voice_of(source, said.level, said.device), boot, seq);
     if (!is_fresh) return std::unexpected(is_fresh.error());
     return *is_fresh ? hear(said) : Outcome<void>{};
 }
@@ -173,17 +178,59 @@ Outcome<void> Alarm::on_control_record(const log::Record& record) {
     if (!record.topic.ends_with("/event")) return {};
     const auto event = wire::decode_event(record.payload);
     if (!event) return {};
-    const std::string device{event->device.view()};
-    const std::int64_t unix_ms = record.receive_unix_ms;
+    const std::string source{event->device.view()};
+    // The two logs are read one after the other: an alarm may be younger than this news.
+    const auto end_older = [&](std::string_view device, int level, const std::string& why) {
+        const auto since = said_since(source, level, *event, device);
+        if (!since) return Outcome<void>{std::unexpected(since.error())};
+        if (*since) return Outcome<void>{};
+        return end(std::string{device}, level, record.receive_unix_ms, why);
+    };
     if (std::holds_alternative<wire::StartedEvent>(event->what))
-        return end(device, 1, unix_ms, "the device started again");
+        return end_older(source, 1, "the device started again");
     const auto* model = std::get_if<wire::ModelEvent>(&event->what);
     if (model == nullptr || model->state != wire::ModelState::confirmed) return {};
     const std::string why = "a new model took over";
-    if (watches(device)) return end(device, 1, unix_ms, why);
+    if (watches(source)) return end_older(source, 1, why);
     for (const asset::Asset& asset : options_.assets)
-        if (auto done = end(std::string{asset.device.view()}, 2, unix_ms, why); !done) return done;
+        if (auto done = end_older(asset.device.view(), 2, why); !done) return done;
     return {};
+}
+
+Outcome<bool> Alarm::said_since(
+    const std::string& source, int level, const wire::DeviceEvent& event, std::string_view device
+) {
+    auto place = store_->place(voice_of(source, level, device));
+    if (!place) return std::unexpected(place.error());
+    const auto seq = static_cast<std::int64_t>(event.seq);
+    return place->boot > event.boot || (place->boot == event.boot && place->seq > seq);
+}
+
+// All of a batch, but for what an earlier life had kept and could not commit: not every message has
+// a number of its own. A log that began anew is known by its later times.
+Outcome<void> Alarm::keep(const std::vector<log::Record>& records, log::Class log_class) {
+    const std::string read_to = fmt::format("log/{}", log::name_of(log_class));
+    const std::string read_at = read_to + "/unix_ms";
+    auto done = store_->place(read_to);
+    if (!done) return std::unexpected(done.error());
+    auto done_at = store_->place(read_at);
+    if (!done_at) return std::unexpected(done_at.error());
+    const log::Offset next{
+        .epoch = static_cast<std::uint32_t>(done->boot),
+        .position = static_cast<std::uint64_t>(done->seq)
+    };
+    std::int64_t newest_unix_ms = done_at->seq;
+    for (const log::Record& record : records) {
+        if (record.offset < next && record.receive_unix_ms <= done_at->seq) continue;
+        newest_unix_ms = std::max(newest_unix_ms, record.receive_unix_ms);
+        auto kept =
+            log_class == log::Class::alarm ? on_alarm_record(record) : on_control_record(record);
+        if (!kept) return kept;
+    }
+    const log::Offset& end = records.back().next;
+    const alarms::Place place{.boot = end.epoch, .seq = static_cast<std::int64_t>(end.position)};
+    if (auto set = store_->set_place(read_to, place); !set) return set;
+    return store_->set_place(read_at, {.boot = 0, .seq = newest_unix_ms});
 }
 
 Outcome<bool> Alarm::step() {
@@ -198,11 +245,9 @@ Outcome<bool> Alarm::step() {
         };
         auto transaction = database::Transaction::begin(store_->database());
         if (!transaction) return ended(transaction.error());
-        for (const log::Record& record : *records) {
-            auto done =
-                source == alarms_.get() ? on_alarm_record(record) : on_control_record(record);
-            if (!done) return ended(done.error());
-        }
+        const log::Class log_class =
+            source == alarms_.get() ? log::Class::alarm : log::Class::control;
+        if (auto done = keep(*records, log_class); !done) return ended(done.error());
         if (auto done = transaction->commit(); !done) return ended(done.error());
         if (auto done = source->commit(records->back().next); !done)
             return std::unexpected(done.error());

@@ -2,8 +2,8 @@
 //
 // It reads the alarm log (level-1 inferences, level-2 alerts) and, from the control log, what ends
 // an alarm without a word: a device that started again, a model that took over; and what raises one
-// by itself: a device that went silent. Duplicates and replays change nothing. A batch is one
-// transaction, committed before the stream is.
+// by itself: a device that went silent. Duplicates and replays change nothing: a batch is one
+// transaction, committed before the stream is, and keeps with it how far it read.
 #pragma once
 
 #include "shared/asset/asset.h"
@@ -63,6 +63,14 @@ class Alarm {
     [[nodiscard]] Outcome<void> on_alarm_record(const log::Record& record);
     [[nodiscard]] Outcome<void> on_control_record(const log::Record& record);
     [[nodiscard]] Outcome<void> on_presence(const log::Record& record);
+    // Did the level say anything of the device since it sent this event?
+    [[nodiscard]] Outcome<bool> said_since(
+        const std::string& source,
+        int level,
+        const wire::DeviceEvent& event,
+        std::string_view device
+    );
+    [[nodiscard]] Outcome<void> keep(const std::vector<log::Record>& records, log::Class log_class);
     [[nodiscard]] Outcome<bool> fresh(
         const std::string& source, std::int64_t boot, std::int64_t seq
     );

@@ -1,0 +1,370 @@
+#include "act/alarm/alarm.h"
+
+#include "world/chance/seeded.h"
+#include "world/clock/virtual.h"
+#include "world/database/sqlite.h"
+#include "world/disk/simulated.h"
+#include "world/http/simulated.h"
+#include "world/journal/recorded.h"
+#include "world/mqtt/simulated.h"
+#include "world/tls/simulated.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+namespace stator::alarm {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr const char* pump = "14333616";
+
+// A class of the stream in memory: what was committed stays, what was only taken comes again.
+struct Tape {
+    std::vector<log::Record> records;
+    std::uint64_t committed = 0;
+    bool dies_before_commit = false;
+};
+
+class TapeSource final : public stream::Source {
+  public:
+    explicit TapeSource(Tape& tape) : tape_{tape}, next_{tape.committed} {}
+
+    Outcome<std::vector<log::Record>> take(std::size_t records_max) override {
+        std::vector<log::Record> made;
+        for (; next_ < tape_.records.size() && made.size() < records_max; ++next_)
+            made.push_back(tape_.records[next_]);
+        return made;
+    }
+
+    Outcome<void> commit(log::Offset next) override {
+        if (tape_.dies_before_commit) return fail(base::Fault::closed, "killed");
+        tape_.committed = next.position;
+        return {};
+    }
+
+    void wait(std::int64_t /*timeout_us*/) override {}
+
+    std::uint64_t missed_bytes() override { return 0; }
+
+  private:
+    Tape& tape_;
+    std::uint64_t next_;
+};
+
+class Tapes final : public stream::Stream {
+  public:
+    Outcome<std::unique_ptr<stream::Source>> open(
+        log::Class log_class, const stream::ReaderOptions& /*options*/
+    ) override {
+        return std::make_unique<TapeSource>(log_class == log::Class::alarm ? alarms : control);
+    }
+
+    Tape alarms;
+    Tape control;
+};
+
+class AlarmTest : public testing::Test {
+  protected:
+    AlarmTest() { start(); }
+
+    // A fresh process on the same database and stream.
+    void start() {
+        alarm.reset();
+        asset::Asset motor = asset::shaded_pole_motor();
+        motor.device = pump;
+        auto made = Alarm::make(doors, tapes, metrics, {.file = "/alarms.db", .assets = {motor}});
+        ASSERT_TRUE(made) << made.error().what;
+        alarm = std::move(*made);
+    }
+
+    void step() {
+        const auto done = alarm->step();
+        ASSERT_TRUE(done) << done.error().what;
+    }
+
+    void put(Tape& tape, std::string topic, std::string sender, std::string payload) {
+        const std::uint64_t at = tape.records.size();
+        tape.records.push_back(
+            {.offset = {.epoch = 1, .position = at},
+             .next = {.epoch = 1, .position = at + 1},
+             .receive_unix_ms = now_ms += 1000,
+             .topic = std::move(topic),
+             .sender = std::move(sender),
+             .payload = std::move(payload)}
+        );
+    }
+
+    void level1(int seq, double value, bool alarm_on, int boot = 1) {
+        put(tapes.alarms,
+            "motor-anomaly-level1-inference",
+            pump,
+            fmt::format(
+                R"({{"deviceID":"{}","timeStamp":"{}","boot":{},"seq":{},"inference":{},)"
+                R"("threshold":0.5,"alarm":{},"model":"m1"}})",
+                pump,
+                now_ms + 1000,
+                boot,
+                seq,
+                value,
+                alarm_on
+            ));
+    }
+
+    void level2(int seq, double value, bool alarm_on) {
+        put(tapes.alarms,
+            "motor-failure-alert-level2-inference",
+            "level2-1",
+            fmt::format(
+                R"({{"deviceID":"{}","timeStamp":"{}","inference":{},"severity":"potential",)"
+                R"("threshold":0.5,"alarm":{},"model":"m2","contributions":{{"vibration":0.7}},)"
+                R"("sourceID":"level2-1","boot":1,"seq":{}}})",
+                pump,
+                now_ms + 1000,
+                value,
+                alarm_on,
+                seq
+            ));
+    }
+
+    void event(const std::string& device, const std::string& members, int boot, int seq) {
+        put(tapes.control,
+            "stator/devices/" + device + "/event",
+            device,
+            fmt::format(
+                R"({{"deviceID":"{}","timeStamp":"{}","boot":{},"seq":{},{}}})",
+                device,
+                now_ms + 1000,
+                boot,
+                seq,
+                members
+            ));
+    }
+
+    void presence(const std::string& state) {
+        put(tapes.control,
+            std::string{"stator/presence/"} + pump,
+            "gate",
+            fmt::format(
+                R"({{"deviceID":"{}","timeStamp":"{}","state":"{}","reason":""}})",
+                pump,
+                now_ms + 1000,
+                state
+            ));
+    }
+
+    std::vector<alarms::Episode> episodes() {
+        auto newest = alarm->store().newest(100);
+        EXPECT_TRUE(newest);
+        return std::vector<alarms::Episode>{newest->rbegin(), newest->rend()};
+    }
+
+    std::int64_t now_ms = 1'700'000'000'000;
+    clock::VirtualClock clock{1'700'000'000'000};
+    chance::SeededChance chance{1};
+    disk::SimulatedDisk disk;
+    journal::RecordedJournal journal;
+    tls::SimulatedTls tls{chance, clock};
+    http::SimulatedHttp http{disk, tls, clock, journal};
+    mqtt::SimulatedMqtt mqtt{clock, chance};
+    database::SimulatedDatabases databases;
+    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
+    metrics::Metrics metrics;
+    Tapes tapes;
+    std::unique_ptr<Alarm> alarm;
+};
+
+TEST_F(AlarmTest, AnEpisodeIsRaisedKeepsItsPeakAndEnds) {
+    level1(1, 0.6, true);
+    level1(2, 0.9, true);
+    level1(3, 0.7, true);
+    step();
+    ASSERT_THAT(episodes(), SizeIs(1));
+    const alarms::Episode lasting = episodes().front();
+    EXPECT_EQ(lasting.device, pump);
+    EXPECT_EQ(lasting.level, 1);
+    EXPECT_EQ(lasting.end_unix_ms, 0);
+    EXPECT_NEAR(lasting.peak, 0.9, 1e-6);
+    EXPECT_EQ(lasting.severity, "imminent");
+    EXPECT_EQ(lasting.model, "m1");
+    EXPECT_EQ(alarms::state_of(lasting), "active, unacknowledged");
+    level1(4, 0.1, false);
+    step();
+    ASSERT_THAT(episodes(), SizeIs(1));
+    EXPECT_EQ(episodes().front().end_unix_ms, lasting.start_unix_ms + 3000);
+    EXPECT_NEAR(episodes().front().peak, 0.9, 1e-6) << "the end is not a peak";
+    level1(5, 0.8, true);
+    step();
+    EXPECT_THAT(episodes(), SizeIs(2)) << "a new alarm is a new episode";
+}
+
+TEST_F(AlarmTest, TheLevelsHaveTheirOwnEpisodes) {
+    level1(1, 0.9, true);
+    level2(1, 0.6, true);
+    level1(2, 0.1, false);
+    step();
+    ASSERT_THAT(episodes(), SizeIs(2));
+    EXPECT_NE(episodes()[0].end_unix_ms, 0);
+    EXPECT_EQ(episodes()[1].level, 2);
+    EXPECT_EQ(episodes()[1].end_unix_ms, 0);
+    EXPECT_EQ(episodes()[1].severity, "potential");
+    EXPECT_NEAR(episodes()[1].contributions.at("vibration"), 0.7, 1e-6);
+    EXPECT_THAT(alarm->episodes_json(), HasSubstr(R"("model":"m2")"));
+}
+
+TEST_F(AlarmTest, DuplicatesAndOldMessagesChangeNothing) {
+    level1(1, 0.9, true);
+    level1(2, 0.1, false);
+    level1(1, 0.9, true);
+    level1(2, 0.1, false);
+    level1(7, 0.9, true, 0);  // of the boot before
+    step();
+    ASSERT_THAT(episodes(), SizeIs(1));
+    EXPECT_NE(episodes().front().end_unix_ms, 0);
+    EXPECT_EQ(metrics.get("stator_alarm_duplicates_total"), 3.0);
+}
+
+TEST_F(AlarmTest, ADeviceThatKnowsNoNumbersRaisesByItsValue) {
+    const auto plain = [&](double value) {
+        put(tapes.alarms,
+            "motor-anomaly-level1-inference",
+            "legacy",
+            fmt::format(R"({{"deviceID":"7","inference":{},"timeStamp":"1"}})", value));
+    };
+    plain(0.4);
+    step();
+    EXPECT_THAT(episodes(), SizeIs(0));
+    plain(0.7);
+    plain(0.8);
+    step();
+    EXPECT_THAT(episodes(), SizeIs(1));
+}
+
+TEST_F(AlarmTest, GarbageIsPassedOver) {
+    put(tapes.alarms, "motor-anomaly-level1-inference", pump, "{");
+    put(tapes.alarms, "something-else", pump, "{}");
+    put(tapes.control, "stator/devices/x/event", pump, "[]");
+    put(tapes.control, "stator/presence/x", pump, "nothing");
+    step();
+    EXPECT_THAT(episodes(), SizeIs(0));
+    EXPECT_EQ(tapes.alarms.committed, 2U);
+    EXPECT_EQ(tapes.control.committed, 2U);
+}
+
+TEST_F(AlarmTest, ADeviceThatStartsAgainEndsItsLevel1AlarmOnly) {
+    level1(5, 0.9, true);
+    level2(1, 0.9, true);
+    step();
+    event(pump, R"("event":"started","firmware":"0.1.0","model":"m1")", 2, 1);
+    step();
+    ASSERT_THAT(episodes(), SizeIs(2));
+    EXPECT_NE(episodes()[0].end_unix_ms, 0);
+    EXPECT_EQ(episodes()[0].note, "the device started again");
+    EXPECT_EQ(episodes()[1].end_unix_ms, 0);
+}
+
+TEST_F(AlarmTest, AnAlarmRaisedSinceTheDeviceStartedOutlivesTheNewsOfTheStart) {
+    event(pump, R"("event":"started","firmware":"0.1.0","model":"m1")", 2, 1);
+    level1(2, 0.9, true, 2);  // of the other class: read before the event
+    step();
+    ASSERT_THAT(episodes(), SizeIs(1));
+    EXPECT_EQ(episodes().front().end_unix_ms, 0);
+}
+
+TEST_F(AlarmTest, AModelThatTakesOverEndsItsLevelsAlarm) {
+    const std::string confirmed =
+        R"("event":"model","state":"confirmed","model":"m3","release":3,"reason":"")";
+    level1(5, 0.9, true);
+    level2(1, 0.9, true);
+    step();
+    event("level2-1", confirmed, 1, 2);
+    step();
+    EXPECT_EQ(episodes()[0].end_unix_ms, 0);
+    EXPECT_NE(episodes()[1].end_unix_ms, 0);
+    event(pump, R"("event":"model","state":"trial","model":"m3","release":3,"reason":"")", 1, 6);
+    step();
+    EXPECT_EQ(episodes()[0].end_unix_ms, 0) << "on trial it has not taken over";
+    event(pump, confirmed, 1, 7);
+    step();
+    EXPECT_NE(episodes()[0].end_unix_ms, 0);
+}
+
+TEST_F(AlarmTest, ASilentDeviceIsAnAlarmUntilItIsBack) {
+    presence("offline");
+    presence("offline");
+    step();
+    ASSERT_THAT(episodes(), SizeIs(1));
+    EXPECT_EQ(episodes().front().level, 0);
+    EXPECT_EQ(episodes().front().end_unix_ms, 0);
+    presence("online");
+    step();
+    ASSERT_THAT(episodes(), SizeIs(1));
+    EXPECT_NE(episodes().front().end_unix_ms, 0);
+}
+
+TEST_F(AlarmTest, AVerdictAcknowledgesAndOutlivesTheEpisode) {
+    level1(1, 0.9, true);
+    step();
+    const std::int64_t id = episodes().front().id;
+    ASSERT_TRUE(alarm->verdict(id, "false", "load change", "anna"));
+    EXPECT_EQ(alarms::state_of(episodes().front()), "active, acknowledged");
+    level1(2, 0.95, true);
+    level1(3, 0.1, false);
+    step();
+    const alarms::Episode ended = episodes().front();
+    EXPECT_EQ(ended.verdict, "false");
+    EXPECT_EQ(ended.note, "load change");
+    EXPECT_EQ(ended.who, "anna");
+    EXPECT_EQ(alarms::state_of(ended), "normal");
+    const auto unknown = alarm->verdict(99, "true", "", "anna");
+    ASSERT_FALSE(unknown);
+    EXPECT_THAT(unknown.error().what, HasSubstr("99"));
+}
+
+TEST_F(AlarmTest, KilledBetweenTransactionAndCommitItReadsAgainWithoutDoubling) {
+    level1(1, 0.9, true);
+    level1(2, 0.1, false);
+    level1(3, 0.8, true);
+    tapes.alarms.dies_before_commit = true;
+    EXPECT_FALSE(alarm->step());
+    ASSERT_EQ(tapes.alarms.committed, 0U);
+    tapes.alarms.dies_before_commit = false;
+    start();
+    step();
+    EXPECT_EQ(tapes.alarms.committed, 3U);
+    ASSERT_THAT(episodes(), SizeIs(2));
+    EXPECT_EQ(episodes()[1].end_unix_ms, 0);
+}
+
+TEST_F(AlarmTest, KilledBetweenTransactionAndCommitASilenceIsNotDoubled) {
+    presence("offline");
+    presence("online");
+    tapes.control.dies_before_commit = true;
+    EXPECT_FALSE(alarm->step());
+    tapes.control.dies_before_commit = false;
+    start();
+    step();
+    EXPECT_EQ(tapes.control.committed, 2U);
+    EXPECT_THAT(episodes(), SizeIs(1));
+}
+
+TEST_F(AlarmTest, KilledBetweenTransactionAndCommitADeviceWithoutNumbersIsNotRaisedTwice) {
+    put(tapes.alarms,
+        "motor-anomaly-level1-inference",
+        "legacy",
+        R"({"deviceID":"7","inference":0.9,"timeStamp":"1"})");
+    put(tapes.alarms,
+        "motor-anomaly-level1-inference",
+        "legacy",
+        R"({"deviceID":"7","inference":0.1,"alarm":false,"timeStamp":"2"})");
+    tapes.alarms.dies_before_commit = true;
+    EXPECT_FALSE(alarm->step());
+    tapes.alarms.dies_before_commit = false;
+    start();
+    step();
+    EXPECT_THAT(episodes(), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace stator::alarm
