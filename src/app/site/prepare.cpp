@@ -51,8 +51,8 @@ Outcome<config::Config> load(
 
 Outcome<void> write_config(disk::Disk& disk, const config::Config& config, bool demo) {
     const std::string file = config.state_dir + "/stator.toml";
+    if (auto done = disk.make_directories(config.state_dir + "/run"); !done) return done;
     if (disk.exists(file)) return {};
-    if (auto done = disk.make_directories(config.state_dir); !done) return done;
     return disk.replace(file, config::default_toml(config, demo));
 }
 
