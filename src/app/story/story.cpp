@@ -94,6 +94,9 @@ void Story::fail_at(int step, const std::string& waited_for) {
     failure_ = fmt::format("step {} did not come: waited for {}", step, waited_for);
     chapter_ = Chapter::failed;
     journal_.error("story", failure_);
+    // The report judges a failed run, too, where the motor can still be asked.
+    if (ask("/api/v1/plant", plant("reveal"), &revealed_))
+        journal_.info("story", "the motor's own account: " + revealed_);
 }
 
 void Story::tell_steps(const Facts& facts) {

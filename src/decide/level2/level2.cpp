@@ -125,6 +125,9 @@ Outcome<void> Level2::swap(const std::string& name) {
     // The old model's memory means nothing to the new one, unless its maker says so.
     for (auto& [id, device] : devices_) {
         if (device.model == name || (*fetched)->manifest.keep_state) continue;
+        // Whoever acts on the old model's alarm must hear that nobody raises it any more.
+        if (device.fold.alarm)
+            if (auto done = withdraw(id); !done) return done;
         device.fold = {};
         device.model = name;
         if (auto done = verdicts_->store(id, device); !done) return done;
@@ -192,6 +195,14 @@ Outcome<void> Level2::alert(
     std::array<char, wire::message_bytes_max> buffer{};
     metrics_.add("stator_level2_alerts_total");
     return enqueue(options_.alert_topic, wire::encode(alert, buffer));
+}
+
+Outcome<void> Level2::withdraw(const std::string& device) {
+    const asset::Asset* asset = asset_of(device);
+    if (asset == nullptr || !running_) return {};
+    wire::Telemetry about;
+    about.device = std::string_view{device};
+    return alert(about, *asset, detect::Verdict{}, doors_.clock.unix_ms());
 }
 
 Outcome<void> Level2::judge(const log::Record& record) {

@@ -60,6 +60,8 @@ class Level2 {
         const detect::Verdict& verdict,
         std::int64_t time_unix_ms
     );
+    // The end of an alarm that the model which raised it will not tell.
+    [[nodiscard]] Outcome<void> withdraw(const std::string& device);
     [[nodiscard]] Outcome<void> swap(const std::string& name);
     [[nodiscard]] Outcome<void> tell_model(
         wire::ModelState state,

@@ -31,6 +31,7 @@ struct Options {
     drift::Config drift;
     train::Config train;
     mqtt::Options mqtt;
+    std::size_t kept_max = 1000;  // healthy rows that judge later models
     std::string control_topic = "control-message";
 };
 
@@ -43,7 +44,8 @@ struct Options {
     const std::string& raw_name
 );
 
-// train-model: train, quantise, upload, evaluate, promote. True when a challenger was promoted.
+// train-model: train, quantise, upload, evaluate, promote. True when a challenger was promoted. The
+// task is marked as done.
 [[nodiscard]] Outcome<bool> train_and_judge(
     doors::Doors& doors, runs::Runs& runs, const Options& options, const std::string& data_set
 );
@@ -66,7 +68,7 @@ class Pipeline {
     struct Task {
         std::string command;
         std::string payload;
-        log::Offset next;  // commit here when it is done
+        int failures = 0;
     };
 
     Pipeline(doors::Doors& doors, Options options);
@@ -75,7 +77,7 @@ class Pipeline {
     [[nodiscard]] Outcome<bool> work();
     [[nodiscard]] Outcome<void> run(const Task& task);
     [[nodiscard]] Outcome<void> run_extract(const Task& task);
-    [[nodiscard]] Outcome<void> run_train(const Task& task);
+    [[nodiscard]] Outcome<void> drop(const Task& task, const std::string& why);
 
     doors::Doors& doors_;
     Options options_;
@@ -85,6 +87,7 @@ class Pipeline {
     std::unique_ptr<stream::Outbox> outbox_;
     std::unique_ptr<stream::Source> control_;
     std::deque<Task> tasks_;
+    log::Offset next_;  // commit here when all tasks are done
     std::int64_t not_before_us_ = 0;
     std::int64_t pause_us_ = 0;
 };

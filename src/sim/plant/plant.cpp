@@ -72,23 +72,23 @@ Plant::Condition Plant::condition() const {
     const double blocked = severity_of(Kind::blocked_flow);
     Condition made;
     made.current_a = nominal_a * (1.0 + mains_.value()) *
-                     (1.0 + 0.07 * load_ + 0.40 * overload - 0.25 * blocked + 0.02 * bearing);
+                     (1.0 + 0.025 * load_ + 0.40 * overload - 0.25 * blocked + 0.02 * bearing);
     // Slip grows with the torque.
     made.rotation_hz = 46.2 - 0.5 * load_ - 2.5 * overload + 1.0 * blocked;
     const double travel = 1.0 + mount_.value();
-    made.imbalance_g = travel * (0.055 + 0.006 * load_ + 0.40 * imbalance + 0.02 * overload);
+    made.imbalance_g = travel * (0.055 + 0.004 * load_ + 0.40 * imbalance + 0.02 * overload);
     made.impacts_g = travel * 1.1 * bearing;
     made.vibration_noise_g =
-        travel * (0.032 + 0.004 * load_ + 0.02 * overload + 0.09 * blocked + 0.02 * bearing);
+        travel * (0.032 + 0.006 * load_ + 0.02 * overload + 0.09 * blocked + 0.02 * bearing);
     made.sound_noise_pa =
-        travel * (0.055 + 0.008 * load_ + 0.02 * overload + 0.16 * blocked + 0.05 * bearing);
-    made.hum = travel * (1.0 + 0.10 * load_ + 0.5 * overload);
+        travel * (0.055 + 0.012 * load_ + 0.02 * overload + 0.16 * blocked + 0.05 * bearing);
+    made.hum = travel * (1.0 + 0.03 * load_ + 0.5 * overload);
     return made;
 }
 
 double Plant::target_degc(double current_a) const {
     const double relative = current_a / nominal_a;
-    return ambient_degc + ambient_degc_.value() + rise_degc * relative * relative +
+    return ambient_degc + ambient_degc_.value() + rise_degc * relative * relative + 2.5 * load_ +
            6.0 * severity_of(Kind::bearing_wear) + 14.0 * severity_of(Kind::blocked_flow);
 }
 

@@ -51,7 +51,9 @@ class Plant final : public hal::Adc, public hal::Actuators {
     void break_with(Kind kind);
     void break_again();  // the kind of the last fault; hidden when there was none
     void repair();
-    void set_load(double level);  // 0 as commissioned, 1 the other operating point
+    // 0 as commissioned, 1 the other operating point: more flow, so more noise of it and a little
+    // more heat; a shaded-pole motor's current hardly follows its load.
+    void set_load(double level);
 
     void set_backup_blocked(bool blocked) { backup_blocked_ = blocked; }
 

@@ -19,7 +19,7 @@ constexpr std::string_view own_schema =
     "CREATE TABLE IF NOT EXISTS tasks (command TEXT NOT NULL, payload TEXT NOT NULL,"
     " PRIMARY KEY (command, payload));"
     "CREATE TABLE IF NOT EXISTS data_sets (name TEXT PRIMARY KEY, asset TEXT NOT NULL,"
-    " mean TEXT NOT NULL, sd TEXT NOT NULL);"
+    " mean TEXT NOT NULL, sd TEXT NOT NULL, until_unix_ms INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS champions (asset TEXT NOT NULL, level INTEGER NOT NULL,"
     " name TEXT NOT NULL, manifest TEXT NOT NULL, tflite TEXT NOT NULL,"
     " PRIMARY KEY (asset, level));"
@@ -176,13 +176,20 @@ Outcome<std::vector<std::string>> Runs::raw_names(const std::string& asset) {
 
 Outcome<void> Runs::save(const DataSet& data_set) {
     return database_->execute(
-        "INSERT OR REPLACE INTO data_sets (name, asset, mean, sd) VALUES (?,?,?,?)",
-        {data_set.name, data_set.asset, text_of(data_set.mean), text_of(data_set.sd)}
+        "INSERT OR REPLACE INTO data_sets (name, asset, mean, sd, until_unix_ms)"
+        " VALUES (?,?,?,?,?)",
+        {data_set.name,
+         data_set.asset,
+         text_of(data_set.mean),
+         text_of(data_set.sd),
+         data_set.until_unix_ms}
     );
 }
 
 Outcome<std::optional<DataSet>> Runs::data_set(const std::string& name) {
-    auto found = database_->query("SELECT asset, mean, sd FROM data_sets WHERE name = ?", {name});
+    auto found = database_->query(
+        "SELECT asset, mean, sd, until_unix_ms FROM data_sets WHERE name = ?", {name}
+    );
     if (!found) return std::unexpected(found.error());
     if (found->empty()) return std::optional<DataSet>{};
     const database::Row& row = found->front();
@@ -190,7 +197,8 @@ Outcome<std::optional<DataSet>> Runs::data_set(const std::string& name) {
         .name = name,
         .asset = row.text(0),
         .mean = floats_of(row.text(1)),
-        .sd = floats_of(row.text(2))
+        .sd = floats_of(row.text(2)),
+        .until_unix_ms = row.integer(3)
     }};
 }
 

@@ -41,6 +41,7 @@ struct DataSet {
     std::string asset;
     std::vector<float> mean;
     std::vector<float> sd;
+    std::int64_t until_unix_ms = 0;  // of its newest fresh row
 };
 
 // A model that was judged good: what runs, and its parameters to the bit.
