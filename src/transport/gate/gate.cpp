@@ -128,7 +128,12 @@ std::optional<Refusal> Gate::still_admitted(const Session& session) const {
 
 bool Gate::connect(const mqtt::Peer& peer) {
     Session session;
-    if (const auto refusal = admit(peer, session)) {
+    auto refusal = admit(peer, session);
+    if (refusal == Refusal::inactive && look_again()) {
+        session = {};
+        refusal = admit(peer, session);
+    }
+    if (refusal) {
         ++counts_.refused[static_cast<std::size_t>(*refusal)];
         say_seldom(
             *refusal,
@@ -149,6 +154,18 @@ bool Gate::connect(const mqtt::Peer& peer) {
     store_presence(session, "online", "");
     handles_[session.id] = peer.handle;
     sessions_[peer.handle] = std::move(session);
+    return true;
+}
+
+// Somebody who was registered a moment ago need not wait for the next look at the snapshot; a flood
+// of strangers may not make every connection a look, though.
+bool Gate::look_again() {
+    constexpr std::int64_t again_us = 20'000;
+    const std::int64_t now_us = clock_.monotonic_us();
+    if (now_us - looked_again_us_ < again_us) return false;
+    looked_again_us_ = now_us;
+    if (!rights_.refresh()) return false;
+    rights_changed_ = true;  // the next tick ends what lost its right by it
     return true;
 }
 
@@ -366,7 +383,8 @@ void Gate::tick(mqtt::Broker& broker) {
 
 void Gate::follow_rights(mqtt::Broker& broker, std::int64_t now_us) {
     rights_looked_us_ = now_us;
-    const bool changed = rights_.refresh();
+    const bool changed = rights_.refresh() || rights_changed_;
+    rights_changed_ = false;
     if (rights_.problem() != problem_) {
         problem_ = rights_.problem();
         if (!problem_.empty())

@@ -115,6 +115,7 @@ class Gate final : public mqtt::BrokerHooks {
         const mqtt::Publication& publication,
         Payload& payload
     );
+    [[nodiscard]] bool look_again();
     [[nodiscard]] bool take_token(Session& session);
     [[nodiscard]] bool store(
         const Session& session,
@@ -154,6 +155,8 @@ class Gate final : public mqtt::BrokerHooks {
     bool holding_ = false;
     bool unsynced_ = false;
     bool syncing_ = false;
+    std::int64_t looked_again_us_ = 0;
+    bool rights_changed_ = false;
     std::int64_t rights_looked_us_ = 0;
     std::int64_t marks_looked_us_ = 0;
     std::int64_t maintained_us_ = 0;
