@@ -95,18 +95,16 @@ double discrepancy(const std::vector<Point>& a, const std::vector<Point>& b, dou
 
 struct Baseline {
     Centre centre;
-    std::vector<std::vector<Point>> windows;
-    double width = 1;
-    double largest = 0;  // discrepancy between two windows
+    std::vector<Point> points;                // of the whole reference
+    std::vector<std::vector<Point>> windows;  // consecutive parts of it
     std::size_t window_rows = 0;
 };
 
 Baseline baseline_of(Rows reference, std::size_t features, const Config& config) {
     constexpr std::size_t windows = 4;
-    Baseline made{.centre = centre_of(reference, features), .windows = {}};
+    Baseline made{.centre = centre_of(reference, features), .points = {}, .windows = {}};
     made.window_rows = std::min(config.sample_max, std::max<std::size_t>(reference.size() / 4, 1));
-    const auto all = sample(reference, made.centre, config.sample_max);
-    made.width = median_squared_distance(all);
+    made.points = sample(reference, made.centre, config.sample_max);
     for (std::size_t k = 0; k < windows; ++k) {
         const std::size_t from = k * reference.size() / windows;
         const std::size_t to = (k + 1) * reference.size() / windows;
@@ -115,22 +113,27 @@ Baseline baseline_of(Rows reference, std::size_t features, const Config& config)
                 sample(reference.subspan(from, to - from), made.centre, made.window_rows)
             );
     }
-    for (std::size_t i = 0; i < made.windows.size(); ++i)
-        for (std::size_t j = 0; j < i; ++j)
-            made.largest =
-                std::max(made.largest, discrepancy(made.windows[i], made.windows[j], made.width));
-    made.largest = std::max(made.largest, 1e-9);
     return made;
 }
 
-// How far a window is from the nearest one of the baseline: a machine that has several states may
-// be in any of them.
+// How far a window is from the nearest one of the baseline (a machine that has several states may
+// be in any of them), over the largest distance between two of the baseline's. The kernel is as
+// wide as both together: one that only fits the baseline is flat where the machine has gone to.
 double ratio_of(const Baseline& baseline, Rows rows) {
     const auto points = sample(rows, baseline.centre, baseline.window_rows);
+    auto both = baseline.points;
+    const auto more = sample(rows, baseline.centre, baseline.points.size());
+    both.insert(both.end(), more.begin(), more.end());
+    const double width = median_squared_distance(both);
     double nearest = 1e9;
-    for (const auto& window : baseline.windows)
-        nearest = std::min(nearest, discrepancy(points, window, baseline.width));
-    return nearest / baseline.largest;
+    double largest = 1e-9;
+    for (std::size_t i = 0; i < baseline.windows.size(); ++i) {
+        nearest = std::min(nearest, discrepancy(points, baseline.windows[i], width));
+        for (std::size_t j = 0; j < i; ++j)
+            largest =
+                std::max(largest, discrepancy(baseline.windows[i], baseline.windows[j], width));
+    }
+    return nearest / largest;
 }
 
 std::vector<double> shifts_of(const Baseline& baseline, Rows rows) {
