@@ -43,7 +43,8 @@ struct RunningModel {
 class Steps {
   public:
     // `device`: the asset's; others' records do not count. The site exists since `site_unix_ms`.
-    // `level2`: the client id of the level-2 service.
+    // `level2`: the client id of the level-2 service. What was received before `site_unix_ms` is
+    // not part of this story.
     Steps(
         std::string device, std::string level2, std::int64_t site_unix_ms, std::string site_measured
     );
@@ -91,6 +92,7 @@ class Steps {
 
     std::string device_;
     std::string level2_;
+    std::int64_t start_unix_ms_ = 0;
     std::array<Step, step_count> steps_;
     std::deque<Happening> events_;                   // newest first, bounded
     std::vector<Happening> timeline_;                // bounded

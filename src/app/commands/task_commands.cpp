@@ -45,7 +45,12 @@ int run_extract(
     return 0;
 }
 
-int run_drift(real::Real& /*real*/, runs::Runs& runs, const pipeline::Options& options, const std::string&) {
+int run_drift(
+    real::Real& /*real*/,
+    runs::Runs& runs,
+    const pipeline::Options& options,
+    const std::string& /*payload*/
+) {
     for (const asset::Asset& asset : options.assets) {
         const std::string id{asset.id.view()};
         auto reference = runs.rows(id, runs::Use::reference);

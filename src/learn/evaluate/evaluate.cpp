@@ -82,13 +82,18 @@ std::string table(
     const Contender* champion, const Score* old, const Score& now, const Evidence& evidence
 ) {
     const auto line =
-        [&](std::string_view what, std::size_t rows, std::string_view before, std::string_view after
-        ) { return fmt::format("{:<34}{:>8}{:>20}{:>20}\n", what, rows, before, after); };
+        [&](std::string_view what, auto rows, std::string_view before, std::string_view after) {
+            return fmt::format("{:<34}{:>8}{:>20}{:>20}\n", what, rows, before, after);
+        };
     const auto alarms = [](const Replay& it) {
         return fmt::format("{} alarms, max {:.2f}", it.raised.size(), it.worst);
     };
-    std::string text =
-        line("unseen rows", 0, champion != nullptr ? "champion" : "(none)", "challenger");
+    std::string text = line(
+        "of the rows nobody trained on",
+        "rows",
+        champion != nullptr ? "champion" : "(none)",
+        "challenger"
+    );
     text += line(
         "healthy, as it is now",
         evidence.fresh.size(),

@@ -1,5 +1,6 @@
-// say_ready() tells whoever started this process that it serves: READY=1 to NOTIFY_SOCKET, as systemd
-// and our own supervisor want it. Without NOTIFY_SOCKET it does nothing.
+// say_ready() tells whoever started this process that it serves.
+//
+// READY=1 to NOTIFY_SOCKET, as systemd and our own supervisor want it; without one, nothing.
 #pragma once
 
 namespace stator::process {
