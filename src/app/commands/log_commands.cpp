@@ -23,6 +23,20 @@ std::optional<log::Class> class_named(const std::string& name) {
     return std::nullopt;
 }
 
+std::string_view name_of(log::Identity identity) {
+    switch (identity) {
+        case log::Identity::certificate:
+            return "certificate";
+        case log::Identity::legacy:
+            return "legacy";
+        case log::Identity::vouched:
+            return "vouched";
+        case log::Identity::self:
+            return "self";
+    }
+    return "unknown";
+}
+
 // One line, whatever a device sent.
 std::string printable(const std::string& text) {
     std::string made;
@@ -41,8 +55,9 @@ std::string line_of(const log::Record& record) {
         std::chrono::milliseconds{record.receive_unix_ms}
     };
     return fmt::format(
-        "{:%Y-%m-%dT%H:%M:%S}Z {} {} {}",
+        "{:%Y-%m-%dT%H:%M:%S}Z {} {} {} {}",
         time,
+        name_of(record.identity),
         printable(record.sender),
         printable(record.topic),
         printable(record.payload)
@@ -59,14 +74,20 @@ int run_tail(const std::string& state_dir, const std::string& name, std::size_t 
             {base::Fault::bad_input, name + " is no class: waveform, telemetry, alarm, control"}
         );
     stream::LogStream stream{real.disk, site::Layout{*config}.log_directory()};
-    auto source = stream.open(*log_class, {.name = "tail", .start = stream::Start::earliest});
+    // Without a name: an onlooker, which leaves nothing behind in the log's directory.
+    auto source = stream.open(*log_class, {.name = "", .start = stream::Start::earliest});
     if (!source) return tell(source.error());
     std::deque<std::string> lines;
-    while (true) {
+    // What comes in while this reads is not waited for: a busy writer must not keep it going.
+    const std::int64_t begun_unix_ms = real.clock.unix_ms();
+    bool past = false;
+    while (!past) {
         auto records = (*source)->take(1000);
         if (!records) return tell(records.error());
         if (records->empty()) break;
         for (const log::Record& record : *records) {
+            past = record.receive_unix_ms > begun_unix_ms;
+            if (past) break;
             lines.push_back(line_of(record));
             if (!all && lines.size() > count) lines.pop_front();
         }
