@@ -1,7 +1,6 @@
 // What tinyml does with files that quantise's writer makes: here, because shared/ may not look up.
-#include "shared/tinyml/model.h"
-
 #include "learn/quantise/tflite_writer.h"
+#include "shared/tinyml/model.h"
 
 #include <gmock/gmock.h>
 

@@ -17,7 +17,7 @@ namespace stator::train {
 
 struct Config {
     float limit_factor = 1.6F;  // of the 99th percentile of the distance
-    float limit_floor = 1.8F;   // of the distance that rows of the model's own kind have
+    float limit_floor = 2.2F;   // of sqrt(inputs): few rows understate how far healthy ones stray
     float steepness = 4.0F;
     float shrink = 0.3F;            // part of the identity in the covariance
     float relative_sd_min = 0.01F;  // of |mean|
