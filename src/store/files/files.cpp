@@ -62,7 +62,13 @@ Outcome<File> Files::put(
         );
     const std::string sha256 = tls::sha256_hex(content);
     if (const auto known = find(kind, name)) {
-        if (known->sha256 == sha256) return *known;
+        if (known->sha256 == sha256) {
+            // The same bytes heal a damaged file.
+            if (const auto kept = get(kind, name); !kept)
+                if (auto done = doors_.disk.replace(path_of(sha256), content); !done)
+                    return std::unexpected(done.error());
+            return *known;
+        }
         return fail(base::Fault::exists, name + " is there with other bytes");
     }
     if (auto done = doors_.disk.replace(path_of(sha256), content); !done)

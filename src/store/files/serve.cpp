@@ -24,6 +24,12 @@ http::Response problem_of(const Error& error) {
     }
 }
 
+http::Response wrong_method(const http::Request& request, const std::string& allowed) {
+    auto response = http::problem(405, "Not allowed", request.path + " takes " + allowed);
+    response.headers["Allow"] = allowed;
+    return response;
+}
+
 std::optional<http::Response> Serve::refuse_reader(const http::Request& request) {
     return access_.require(
         request, Role::viewer, {Role::sensor, Role::actor, Role::level2, Role::service}
@@ -37,7 +43,7 @@ std::optional<http::Response> Serve::refuse_writer(const http::Request& request)
 http::Response Serve::upload(
     const http::Request& request, const std::string& kind, const Check& check
 ) {
-    if (request.method != "POST") return http::problem(405, "Not allowed", "POST " + request.path);
+    if (request.method != "POST") return wrong_method(request, "POST");
     if (auto refused = refuse_writer(request)) return *refused;
     const auto type = request.headers.find("content-type");
     auto parts = http::parse_multipart(
@@ -54,6 +60,10 @@ http::Response Serve::upload(
             "Not understood",
             "the part's file name must be one component of letters, digits . : _ -"
         );
+    if (part.content.size() > file_bytes_max)
+        return http::problem(
+            413, "Too large", fmt::format("a file has at most {} bytes", file_bytes_max)
+        );
     if (check)
         if (auto fine = check(part); !fine) return problem_of(fine.error());
     auto file = files_.put(kind, part.filename, part.content);
@@ -69,7 +79,7 @@ http::Response Serve::upload(
 http::Response Serve::get(
     const http::Request& request, const std::string& kind, const std::string& name
 ) {
-    if (request.method != "GET") return http::problem(405, "Not allowed", "GET " + request.path);
+    if (request.method != "GET") return wrong_method(request, "GET");
     if (auto refused = refuse_reader(request)) return *refused;
     if (!is_name(name))
         return http::problem(
@@ -87,7 +97,7 @@ http::Response Serve::get(
 http::Response Serve::list(
     const http::Request& request, const std::string& kind, const std::string& prefix
 ) {
-    if (request.method != "GET") return http::problem(405, "Not allowed", "GET " + request.path);
+    if (request.method != "GET") return wrong_method(request, "GET");
     if (auto refused = refuse_reader(request)) return *refused;
     auto files = files_.list(kind);
     if (!files) return problem_of(files.error());

@@ -41,5 +41,7 @@ class Serve {
 };
 
 [[nodiscard]] http::Response problem_of(const Error& error);
+// 405; `allowed`: "GET, PUT".
+[[nodiscard]] http::Response wrong_method(const http::Request& request, const std::string& allowed);
 
 }  // namespace stator::files
