@@ -49,6 +49,12 @@ Outcome<void> check_tflite(const http::Part& part) {
     return {};
 }
 
+http::Response no_name() {
+    return http::problem(
+        400, "Not understood", "a name is one component of letters, digits . : _ -"
+    );
+}
+
 http::Response json_response(const json& body) {
     http::Response response;
     response.headers["Content-Type"] = "application/json";
@@ -87,8 +93,7 @@ bool Registry::knows(std::string_view path) {
 
 http::Response Registry::manifest(const http::Request& request, const std::string& name) {
     if (request.method == "PUT") return put_manifest(request, name);
-    if (request.method != "GET")
-        return http::problem(405, "Not allowed", "GET or PUT " + request.path);
+    if (request.method != "GET") return files::wrong_method(request, "GET, PUT");
     if (auto refused = serve_.refuse_reader(request)) return *refused;
     auto rows = files_->database().query("SELECT envelope FROM models WHERE name = ?", {name});
     if (!rows) return files::problem_of(rows.error());
@@ -124,7 +129,7 @@ http::Response Registry::put_manifest(const http::Request& request, const std::s
 }
 
 http::Response Registry::list_models(const http::Request& request) {
-    if (request.method != "GET") return http::problem(405, "Not allowed", "GET " + request.path);
+    if (request.method != "GET") return files::wrong_method(request, "GET");
     if (auto refused = serve_.refuse_reader(request)) return *refused;
     auto rows = files_->database().query(
         "SELECT m.name, m.class, m.level, m.release, m.state, f.created_unix_ms, f.bytes, f.sha256"
@@ -227,10 +232,11 @@ http::Response Registry::promote_model(const http::Request& request) {
     constexpr std::string_view suffix = "/promote";
     if (!request.path.ends_with(suffix) || request.path.size() <= prefix.size() + suffix.size())
         return http::problem(404, "Not found", request.path);
-    if (request.method != "POST") return http::problem(405, "Not allowed", "POST " + request.path);
+    if (request.method != "POST") return files::wrong_method(request, "POST");
     if (auto refused = serve_.refuse_writer(request)) return *refused;
     const std::string name =
         request.path.substr(prefix.size(), request.path.size() - prefix.size() - suffix.size());
+    if (!files::is_name(name)) return no_name();
     auto envelope = promote(name);
     if (!envelope) return files::problem_of(envelope.error());
     http::Response response;
@@ -245,8 +251,10 @@ http::Response Registry::handle(const http::Request& request) {
         return serve_.upload(request, "quantized", check_tflite);
     if (request.path == "/uploadNormalizedData")
         return serve_.upload(request, "normalized_training_data");
-    if (request.path.starts_with("/manifest/"))
-        return manifest(request, request.path.substr(std::string_view{"/manifest/"}.size()));
+    if (request.path.starts_with("/manifest/")) {
+        const std::string name = request.path.substr(std::string_view{"/manifest/"}.size());
+        return files::is_name(name) ? manifest(request, name) : no_name();
+    }
     if (request.path == "/api/v1/models") return list_models(request);
     if (request.path.starts_with("/api/v1/models/")) return promote_model(request);
     if (const auto place = place_of(request.path))
