@@ -17,8 +17,7 @@ constexpr std::string_view schema =
     " state INTEGER NOT NULL, title TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS assigned (level2 TEXT NOT NULL, device TEXT NOT NULL,"
     " PRIMARY KEY (level2, device));"
-    "CREATE TABLE IF NOT EXISTS serials (serial TEXT PRIMARY KEY, device TEXT NOT NULL,"
-    " revoked INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS certificates (serial TEXT PRIMARY KEY, device TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
     "INSERT OR IGNORE INTO facts (name, value) VALUES ('generation', 0);";
 
@@ -42,6 +41,12 @@ http::Response problem_of(const Error& error) {
         default:
             return http::problem(503, "Not now", error.what);
     }
+}
+
+http::Response wrong_method(const http::Request& request, const std::string& allowed) {
+    auto response = http::problem(405, "Not allowed", request.path + " takes " + allowed);
+    response.headers["Allow"] = allowed;
+    return response;
 }
 
 // The form's device_id, checked.
@@ -114,7 +119,10 @@ Outcome<void> Registry::write_snapshot() {
     if (!devices) return std::unexpected(devices.error());
     auto assigned = database_->query("SELECT level2, device FROM assigned ORDER BY device", {});
     if (!assigned) return std::unexpected(assigned.error());
-    auto serials = database_->query("SELECT serial FROM serials WHERE revoked = 1", {});
+    auto serials = database_->query(
+        "SELECT c.serial FROM certificates c JOIN devices d ON d.id = c.device WHERE d.state = ?",
+        {static_cast<std::int64_t>(State::revoked)}
+    );
     if (!serials) return std::unexpected(serials.error());
     Rights rights;
     rights.generation = static_cast<std::uint64_t>(generation->front().integer(0));
@@ -176,13 +184,16 @@ Outcome<void> Registry::activate(const std::string& id) {
 Outcome<void> Registry::revoke(const std::string& id) {
     auto device = find(id);
     if (!device) return std::unexpected(device.error());
-    if (auto done = database_->execute("UPDATE serials SET revoked = 1 WHERE device = ?", {id});
+    // Its certificates with it (is_revoked, write_snapshot): one statement, so nothing is half
+    // done.
+    if (auto done = change(
+            "UPDATE devices SET state = ? WHERE id = ?",
+            {static_cast<std::int64_t>(State::revoked), id}
+        );
         !done)
         return done;
     doors_.journal.info("devices", id + " is revoked");
-    return change(
-        "UPDATE devices SET state = ? WHERE id = ?", {static_cast<std::int64_t>(State::revoked), id}
-    );
+    return {};
 }
 
 Outcome<void> Registry::assign(
@@ -205,25 +216,29 @@ Outcome<void> Registry::assign(
 
 Outcome<void> Registry::note_serial(const std::string& id, const std::string& serial) {
     return database_->execute(
-        "INSERT OR IGNORE INTO serials (serial, device, revoked) VALUES (?,?,0)", {serial, id}
+        "INSERT OR IGNORE INTO certificates (serial, device) VALUES (?,?)", {serial, id}
     );
 }
 
 bool Registry::is_revoked(std::string_view serial) {
     auto rows = database_->query(
-        "SELECT 1 FROM serials WHERE serial = ? AND revoked = 1", {std::string{serial}}
+        "SELECT 1 FROM certificates c JOIN devices d ON d.id = c.device"
+        " WHERE c.serial = ? AND d.state = ?",
+        {std::string{serial}, static_cast<std::int64_t>(State::revoked)}
     );
     return !rows || !rows->empty();  // when it cannot be known, it counts as revoked
 }
 
 Outcome<Added> Registry::add_with_certificate(const std::string& id) {
-    if (const auto known = find(id))
-        return fail(base::Fault::exists, "there is a device " + id + " already");
-    if (auto done = provision(id, Role::sensor, id); !done) return std::unexpected(done.error());
     Added added;
     added.directory = options_.state_directory + "/nodes/" + id;
     added.certificate_file = added.directory + "/certificate.pem";
     added.key_file = added.directory + "/key.pem";
+    // One that a killed `add` left behind is provisioned: this one goes on.
+    if (const auto known = find(id);
+        known && (known->state != State::provisioned || known->role != Role::sensor))
+        return fail(base::Fault::exists, "there is a device " + id + " already");
+    if (auto done = provision(id, Role::sensor, id); !done) return std::unexpected(done.error());
     if (auto done = doors_.disk.make_directories(added.directory); !done)
         return std::unexpected(done.error());
     auto key = doors_.tls.make_key();
@@ -235,9 +250,9 @@ Outcome<Added> Registry::add_with_certificate(const std::string& id) {
     constexpr unsigned private_mode = 0600;
     if (auto done = doors_.disk.replace(added.key_file, *key, private_mode); !done)
         return std::unexpected(done.error());
+    if (auto done = note_serial(id, enrolled->serial); !done) return std::unexpected(done.error());
     if (auto done = doors_.disk.replace(added.certificate_file, enrolled->certificate); !done)
         return std::unexpected(done.error());
-    if (auto done = note_serial(id, enrolled->serial); !done) return std::unexpected(done.error());
     if (auto done = activate(id); !done) return std::unexpected(done.error());
     return added;
 }
@@ -266,7 +281,9 @@ http::Response Registry::provision_device(const http::Request& request) {
     if (auto refused = access_.require(request, Role::operator_)) return *refused;
     auto id = device_id_of(request);
     if (!id) return problem_of(id.error());
-    if (auto done = provision(*id, Role::actor, *id); !done) return problem_of(done.error());
+    // One that is known keeps its title.
+    if (const auto known = find(*id); !known)
+        if (auto done = provision(*id, Role::actor, *id); !done) return problem_of(done.error());
     // In the reference design a device that an operator has registered is active from then on.
     if (auto done = activate(*id); !done) return problem_of(done.error());
     return text(*id + " is registered\n");
@@ -288,6 +305,9 @@ http::Response Registry::enrol(const http::Request& request) {
             400, "Not understood", R"(send {"code":"..","request":"PEM","deviceID":".."})"
         );
     const auto id = body["deviceID"].get<std::string>();
+    // A code from before the revocation must not undo it.
+    if (const auto known = find(id); known && known->state == State::revoked)
+        return http::problem(403, "Refused", "device " + id + " was revoked, which is for good");
     auto enrolled = enrolment_.enrol(
         body["code"].get_ref<const std::string&>(),
         body["request"].get_ref<const std::string&>(),
@@ -341,15 +361,14 @@ http::Response Registry::change_device(const http::Request& request) {
 http::Response Registry::handle(const http::Request& request) {
     const bool post = request.method == "POST";
     const auto only_post = [&](http::Response (Registry::*serve)(const http::Request&)) {
-        if (!post) return http::problem(405, "Not allowed", "POST " + request.path);
+        if (!post) return wrong_method(request, "POST");
         return (this->*serve)(request);
     };
     if (request.path == "/provisionDevice") return only_post(&Registry::provision_device);
     if (request.path == "/confirmActivation") return only_post(&Registry::confirm_activation);
     if (request.path == "/enrol") return only_post(&Registry::enrol);
     if (request.path == "/api/v1/devices") {
-        if (request.method != "GET")
-            return http::problem(405, "Not allowed", "GET " + request.path);
+        if (request.method != "GET") return wrong_method(request, "GET");
         return list_devices(request);
     }
     if (request.path.starts_with("/api/v1/devices/")) return only_post(&Registry::change_device);
