@@ -14,19 +14,20 @@ namespace {
 
 constexpr std::size_t records_at_once = 1000;
 constexpr std::int64_t upload_again_us = 1'000'000;
-constexpr const char* no_asset = "";  // the group of devices that no asset knows
 
 constexpr std::array<std::string_view, 4> contract_channels{
     "current", "temperature", "vibration", "sound"
 };
 
 constexpr std::string_view schema =
-    "CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL,"
     " text TEXT NOT NULL);"
-    "CREATE INDEX IF NOT EXISTS rows_of ON rows (grp, id);"
-    "CREATE TABLE IF NOT EXISTS places (device TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
-    " seq INTEGER NOT NULL, gaps INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS names (grp TEXT PRIMARY KEY, name TEXT NOT NULL);";
+    "CREATE INDEX IF NOT EXISTS waiting_of ON waiting (grp, id);"
+    "CREATE TABLE IF NOT EXISTS seen (device TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, kept INTEGER NOT NULL, duplicates INTEGER NOT NULL,"
+    " missing INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS uploads (grp TEXT PRIMARY KEY, unix_ms INTEGER NOT NULL UNIQUE,"
+    " last_row INTEGER NOT NULL);";
 
 std::string quoted(std::string_view text) {
     if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string{text};
@@ -49,9 +50,26 @@ bool is_contract_channel(std::string_view name) {
     return std::ranges::find(contract_channels, name) != contract_channels.end();
 }
 
-std::string iso_time(std::int64_t unix_ms) {
+std::string file_name(std::int64_t unix_ms) {
     const std::chrono::sys_seconds time{std::chrono::seconds{unix_ms / 1000}};
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}", time);
+    return fmt::format("raw_sensor_training_data_{:%Y-%m-%dT%H:%M:%S}:{}.csv", time, unix_ms);
+}
+
+// The rows of one file: of one asset (null: of the devices that no asset knows), under one header.
+// The header is part of the name, so rows from before the asset's features changed keep their own.
+std::string group_of(const asset::Asset* asset) {
+    std::string group = asset == nullptr ? "" : std::string{asset->id.view()};
+    group += "\ndeviceID,timeStamp,current,temperature,vibration,sound";
+    if (asset == nullptr) return group;
+    for (std::size_t i = 0; i < asset->features.size(); ++i) {
+        const auto name = asset::feature_name(*asset, i);
+        if (!is_contract_channel(name.view())) group += "," + quoted(name.view());
+    }
+    return group;
+}
+
+std::string_view header_of(std::string_view group) {
+    return group.substr(group.find('\n') + 1);
 }
 
 }  // namespace
@@ -81,7 +99,10 @@ Outcome<std::unique_ptr<Ingest>> Ingest::make(
     );
     if (!database) return std::unexpected(database.error());
     made->database_ = std::move(*database);
-    auto counts = made->database_->query("SELECT grp, COUNT(*) FROM rows GROUP BY grp", {});
+    made->current_.insert(group_of(nullptr));
+    for (const asset::Asset& asset : made->options_.assets)
+        made->current_.insert(group_of(&asset));
+    auto counts = made->database_->query("SELECT grp, COUNT(*) FROM waiting GROUP BY grp", {});
     if (!counts) return std::unexpected(counts.error());
     for (const database::Row& row : *counts)
         made->rows_[row.text(0)] = row.integer(1);
@@ -105,22 +126,8 @@ const asset::Asset* Ingest::asset_of(std::string_view device) const {
     return found == options_.assets.end() ? nullptr : &*found;
 }
 
-std::string Ingest::header_of(const std::string& group) const {
-    std::string header = "deviceID,timeStamp,current,temperature,vibration,sound";
-    const auto asset = std::ranges::find(options_.assets, group, [](const asset::Asset& a) {
-        return a.id.view();
-    });
-    if (asset == options_.assets.end()) return header;
-    for (std::size_t i = 0; i < asset->features.size(); ++i) {
-        const auto name = asset::feature_name(*asset, i);
-        if (!is_contract_channel(name.view())) header += "," + std::string{name.view()};
-    }
-    return header;
-}
-
 Outcome<bool> Ingest::is_new(const std::string& device, std::int64_t boot, std::int64_t seq) {
-    if (seq == 0) return true;  // a sender without numbers: its duplicates can only be counted
-    auto rows = database_->query("SELECT boot, seq FROM places WHERE device = ?", {device});
+    auto rows = database_->query("SELECT boot, seq FROM seen WHERE device = ?", {device});
     if (!rows) return std::unexpected(rows.error());
     std::int64_t missing = 0;
     if (!rows->empty()) {
@@ -128,6 +135,11 @@ Outcome<bool> Ingest::is_new(const std::string& device, std::int64_t boot, std::
         const std::int64_t last_seq = rows->front().integer(1);
         if (boot < last_boot || (boot == last_boot && seq <= last_seq)) {
             metrics_.add("stator_ingest_duplicates_total");
+            if (auto done = database_->execute(
+                    "UPDATE seen SET duplicates = duplicates + 1 WHERE device = ?", {device}
+                );
+                !done)
+                return std::unexpected(done.error());
             return false;
         }
         // seq counts everything that a device sends: its events and inferences stand in other
@@ -137,9 +149,9 @@ Outcome<bool> Ingest::is_new(const std::string& device, std::int64_t boot, std::
     if (missing > 0)
         metrics_.add("stator_ingest_seq_not_in_class_total", static_cast<double>(missing));
     if (auto done = database_->execute(
-            "INSERT INTO places (device, boot, seq, gaps) VALUES (?,?,?,?)"
+            "INSERT INTO seen (device, boot, seq, kept, duplicates, missing) VALUES (?,?,?,1,0,?)"
             " ON CONFLICT(device) DO UPDATE SET boot=excluded.boot, seq=excluded.seq,"
-            " gaps=gaps+excluded.gaps",
+            " kept=kept+1, missing=missing+excluded.missing",
             {device, boot, seq, missing}
         );
         !done)
@@ -155,16 +167,18 @@ Outcome<void> Ingest::keep(const log::Record& record) {
         return {};
     }
     const std::string device{telemetry->device.view()};
-    auto fresh = is_new(
-        device, telemetry->boot.value_or(0), static_cast<std::int64_t>(telemetry->seq.value_or(0))
-    );
-    if (!fresh) return std::unexpected(fresh.error());
-    if (!*fresh) return {};
+    // The gate numbers what comes without; what another stream carries unnumbered is all taken.
+    if (telemetry->seq) {
+        auto fresh =
+            is_new(device, telemetry->boot.value_or(0), static_cast<std::int64_t>(*telemetry->seq));
+        if (!fresh) return std::unexpected(fresh.error());
+        if (!*fresh) return {};
+    }
     const asset::Asset* asset = asset_of(device);
-    const std::string group = asset == nullptr ? no_asset : std::string{asset->id.view()};
+    const std::string group = group_of(asset);
     const std::int64_t time_unix_ms = telemetry->time_unix_ms.value_or(record.receive_unix_ms);
     if (auto done = database_->execute(
-            "INSERT INTO rows (grp, text) VALUES (?,?)",
+            "INSERT INTO waiting (grp, text) VALUES (?,?)",
             {group, csv_row(*telemetry, time_unix_ms, asset)}
         );
         !done)
@@ -194,30 +208,46 @@ Outcome<bool> Ingest::drain() {
     return true;
 }
 
-Outcome<std::string> Ingest::name_of(const std::string& group) {
-    auto known = database_->query("SELECT name FROM names WHERE grp = ?", {group});
+Outcome<Ingest::Upload> Ingest::plan(const std::string& group) {
+    auto known = database_->query("SELECT unix_ms, last_row FROM uploads WHERE grp = ?", {group});
     if (!known) return std::unexpected(known.error());
-    if (!known->empty()) return known->front().text(0);
-    const std::int64_t unix_ms = doors_.clock.unix_ms();
-    std::string name =
-        fmt::format("raw_sensor_training_data_{}:{}.csv", iso_time(unix_ms), unix_ms);
-    if (auto done = database_->execute("INSERT INTO names (grp, name) VALUES (?,?)", {group, name});
-        !done)
-        return std::unexpected(done.error());
-    return name;
-}
-
-Outcome<std::string> Ingest::content_of(const std::string& group, std::int64_t& last_row) {
-    auto rows = database_->query(
-        "SELECT id, text FROM rows WHERE grp = ? ORDER BY id LIMIT ?",
+    if (!known->empty())
+        return Upload{.unix_ms = known->front().integer(0), .last_row = known->front().integer(1)};
+    auto last = database_->query(
+        "SELECT MAX(id) FROM (SELECT id FROM waiting WHERE grp = ? ORDER BY id LIMIT ?)",
         {group, static_cast<std::int64_t>(options_.rows_max)}
     );
+    if (!last) return std::unexpected(last.error());
+    // Two groups may be full within one millisecond.
+    auto highest = database_->query("SELECT MAX(unix_ms) FROM uploads", {});
+    if (!highest) return std::unexpected(highest.error());
+    const Upload made{
+        .unix_ms = std::max(doors_.clock.unix_ms(), highest->front().integer(0) + 1),
+        .last_row = last->front().integer(0)
+    };
+    if (auto done = database_->execute(
+            "INSERT INTO uploads (grp, unix_ms, last_row) VALUES (?,?,?)",
+            {group, made.unix_ms, made.last_row}
+        );
+        !done)
+        return std::unexpected(done.error());
+    return made;
+}
+
+Outcome<void> Ingest::rename(const std::string& group) {
+    return database_->execute(
+        "UPDATE uploads SET unix_ms = (SELECT MAX(unix_ms) + 1 FROM uploads) WHERE grp = ?", {group}
+    );
+}
+
+Outcome<std::string> Ingest::content_of(const std::string& group, std::int64_t last_row) {
+    auto rows = database_->query(
+        "SELECT text FROM waiting WHERE grp = ? AND id <= ? ORDER BY id", {group, last_row}
+    );
     if (!rows) return std::unexpected(rows.error());
-    std::string content = header_of(group) + "\n";
-    for (const database::Row& row : *rows) {
-        content += row.text(1) + "\n";
-        last_row = row.integer(0);
-    }
+    std::string content = std::string{header_of(group)} + "\n";
+    for (const database::Row& row : *rows)
+        content += row.text(0) + "\n";
     return content;
 }
 
@@ -234,9 +264,10 @@ Outcome<void> Ingest::upload(const std::string& name, const std::string& content
     request.headers["Content-Type"] = type;
     auto response = doors_.http.request(request);
     if (!response) return std::unexpected(response.error());
+    constexpr int conflict = 409;
     if (response->status != 200)
         return fail(
-            base::Fault::again,
+            response->status == conflict ? base::Fault::exists : base::Fault::again,
             fmt::format(
                 "{} answered {} to {}: {}", request.url, response->status, name, response->body
             )
@@ -245,50 +276,88 @@ Outcome<void> Ingest::upload(const std::string& name, const std::string& content
 }
 
 Outcome<bool> Ingest::ship_group(const std::string& group) {
-    auto name = name_of(group);
-    if (!name) return std::unexpected(name.error());
-    std::int64_t last_row = 0;
-    auto content = content_of(group, last_row);
+    const auto upload_of = plan(group);
+    if (!upload_of) return std::unexpected(upload_of.error());
+    const std::string name = file_name(upload_of->unix_ms);
+    auto content = content_of(group, upload_of->last_row);
     if (!content) return std::unexpected(content.error());
-    if (auto done = upload(*name, *content); !done) {
+    if (auto done = upload(name, *content); !done) {
         upload_not_before_us_ = doors_.clock.monotonic_us() + upload_again_us;
         if (done.error().what != trouble_) doors_.journal.warn("ingest", done.error().what);
         trouble_ = done.error().what;
         metrics_.add("stator_ingest_upload_failures_total");
+        // The name is another's: ours with these bytes would have been welcome again.
+        if (done.error().fault == base::Fault::exists)
+            if (auto renamed = rename(group); !renamed) return std::unexpected(renamed.error());
         return false;
     }
     trouble_.clear();
+    if (auto done = finish(group, name, upload_of->last_row); !done)
+        return std::unexpected(done.error());
+    metrics_.add("stator_ingest_files_total");
+    doors_.journal.info("ingest", name + " is in the training datastore");
+    return true;
+}
+
+Outcome<void> Ingest::finish(
+    const std::string& group, const std::string& name, std::int64_t last_row
+) {
     auto transaction = database::Transaction::begin(*database_);
     if (!transaction) return std::unexpected(transaction.error());
     if (auto done =
-            database_->execute("DELETE FROM rows WHERE grp = ? AND id <= ?", {group, last_row});
+            database_->execute("DELETE FROM waiting WHERE grp = ? AND id <= ?", {group, last_row});
         !done)
-        return std::unexpected(done.error());
-    if (auto done = database_->execute("DELETE FROM names WHERE grp = ?", {group}); !done)
-        return std::unexpected(done.error());
+        return done;
+    const std::int64_t shipped = database_->rows_changed();
+    if (auto done = database_->execute("DELETE FROM uploads WHERE grp = ?", {group}); !done)
+        return done;
     if (auto done = outbox_->enqueue(
             options_.control_topic,
-            nlohmann::json{{"command", "extract-data"}, {"payload", *name}}.dump()
+            nlohmann::json{{"command", "extract-data"}, {"payload", name}}.dump()
         );
         !done)
-        return std::unexpected(done.error());
-    if (auto done = transaction->commit(); !done) return std::unexpected(done.error());
-    rows_[group] -= options_.rows_max;
-    metrics_.add("stator_ingest_files_total");
-    doors_.journal.info("ingest", *name + " is in the training datastore");
-    return true;
+        return done;
+    if (auto done = transaction->commit(); !done) return done;
+    rows_[group] -= shipped;
+    return {};
 }
 
 Outcome<bool> Ingest::ship() {
     if (doors_.clock.monotonic_us() < upload_not_before_us_) return false;
     bool worked = false;
     for (const auto& [group, count] : rows_) {
-        if (count < options_.rows_max) continue;
+        // Rows of an asset that is configured otherwise by now get no company any more.
+        const std::int64_t full = current_.contains(group) ? options_.rows_max : 1;
+        if (count < full) continue;
         auto shipped = ship_group(group);
         if (!shipped) return shipped;
         worked = worked || *shipped;
     }
     return worked;
+}
+
+Outcome<std::string> Ingest::status() {
+    auto rows = database_->query(
+        "SELECT device, boot, seq, kept, duplicates, missing FROM seen ORDER BY device", {}
+    );
+    if (!rows) return std::unexpected(rows.error());
+    nlohmann::json devices = nlohmann::json::array();
+    for (const database::Row& row : *rows)
+        devices.push_back(
+            {{"deviceID", row.text(0)},
+             {"boot", row.integer(1)},
+             {"seq", row.integer(2)},
+             {"kept", row.integer(3)},
+             {"duplicates", row.integer(4)},
+             {"seq_not_in_class", row.integer(5)}}
+        );
+    std::int64_t waiting = 0;
+    for (const auto& [group, count] : rows_)
+        waiting += count;
+    const nlohmann::json made{
+        {"devices", devices}, {"rows_waiting", waiting}, {"trouble", trouble_}
+    };
+    return made.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Outcome<bool> Ingest::step() {

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,16 @@ class Ingest {
 
     [[nodiscard]] metrics::Metrics& metrics() { return metrics_; }
 
+    // JSON: per device its place, what was kept, twice there or not seen; and what holds uploads
+    // up.
+    [[nodiscard]] Outcome<std::string> status();
+
   private:
+    struct Upload {
+        std::int64_t unix_ms = 0;   // in the file's name
+        std::int64_t last_row = 0;  // of the group's rows
+    };
+
     Ingest(doors::Doors& doors, Options options) : doors_{doors}, options_{std::move(options)} {}
 
     [[nodiscard]] Outcome<bool> drain();
@@ -61,12 +71,16 @@ class Ingest {
     );
     [[nodiscard]] Outcome<bool> ship();
     [[nodiscard]] Outcome<bool> ship_group(const std::string& group);
-    // The file of a group that is full: its name, fixed once, and its bytes.
-    [[nodiscard]] Outcome<std::string> name_of(const std::string& group);
-    [[nodiscard]] Outcome<std::string> content_of(const std::string& group, std::int64_t& last_row);
+    // The file of a group that is full: its name and its rows, fixed once.
+    [[nodiscard]] Outcome<Upload> plan(const std::string& group);
+    [[nodiscard]] Outcome<void> rename(const std::string& group);
+    [[nodiscard]] Outcome<std::string> content_of(const std::string& group, std::int64_t last_row);
+    // The file is there: its rows go, and the command is said.
+    [[nodiscard]] Outcome<void> finish(
+        const std::string& group, const std::string& name, std::int64_t last_row
+    );
     [[nodiscard]] Outcome<void> upload(const std::string& name, const std::string& content);
     [[nodiscard]] const asset::Asset* asset_of(std::string_view device) const;
-    [[nodiscard]] std::string header_of(const std::string& group) const;
 
     doors::Doors& doors_;
     Options options_;
@@ -75,6 +89,7 @@ class Ingest {
     std::unique_ptr<mqtt::Client> client_;
     std::unique_ptr<stream::Outbox> outbox_;
     std::unique_ptr<stream::Source> source_;
+    std::set<std::string> current_;             // groups of the assets as they are now
     std::map<std::string, std::int64_t> rows_;  // waiting, by group
     std::int64_t upload_not_before_us_ = 0;
     std::string trouble_;
