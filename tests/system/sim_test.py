@@ -35,6 +35,36 @@ class Sim(unittest.TestCase):
             for step in range(8):
                 self.assertRegex(texts[0], rf"story: step {step}:")
 
+    def control(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            trace = pathlib.Path(folder) / "trace"
+            done = subprocess.run(
+                [STATOR, "sim", "--seed", "7", "--trace", trace, *arguments],
+                capture_output=True, text=True, check=False,
+            )
+            return done, trace.read_text()
+
+    def test_a_model_with_one_flipped_byte_is_refused_and_the_old_one_stays(self):
+        done, trace = self.control("--flip-model-byte")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(trace, r'"state":"refused".*"release":2,"reason":"the file\'s hash is not')
+        self.assertRegex(done.stdout, r"level 1 runs \S+ \(release 1\)")
+
+    def test_without_a_change_of_load_no_second_model_is_trained(self):
+        done, _ = self.control("--no-load-change")
+        self.assertIn("trainings 1,", done.stdout)
+
+    def test_a_healthy_motor_opens_no_valve(self):
+        # A minute and a half of it here, ten minutes with --long.
+        seconds = "600" if LONG else "90"
+        done, _ = self.control("--no-fault", "--no-load-change", "--seconds", seconds)
+        self.assertIn("actions 0,", done.stdout)
+
+    def test_a_blocked_backup_is_told(self):
+        done, _ = self.control("--block-backup")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("effect not observed", done.stdout)
+
     @unittest.skipUnless(LONG, "many seeds: ./test --long")
     def test_the_loop_closes_for_many_seeds(self):
         failed = []
