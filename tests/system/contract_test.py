@@ -1,5 +1,6 @@
 """Every wire name, port and endpoint of docs/contract.md, exercised over the wire on a running site."""
 import json
+import pathlib
 import re
 import subprocess
 import unittest
@@ -26,11 +27,8 @@ class Contract(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = Site("--no-fault")
+        cls.addClassCleanup(cls.site.stop)
         cls.site.wait_for_step(5, 90)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.site.stop()
 
     def upload(self, service, path, name, content, identity="console"):
         body, headers = multipart(name, content)
@@ -167,6 +165,50 @@ class Contract(unittest.TestCase):
 
         values = wait_until("the reading on the page", shown, 10)[0]["values"]
         self.assertIn("current", values)
+
+    # A device of the reference design, which knows no mutual TLS
+    def publish_bare(self, identity, *credentials):
+        """A legacy device's reading on the plain listener: mosquitto_pub's exit code."""
+        reading = json.dumps({"deviceID": identity, "current": 0.5, "temperature": 30.25,
+                              "vibration": 0.1, "sound": 0.2, "fft_data": "true"})
+        return subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.site.ports()["mqtt"]), "-V", "5",
+             "-i", identity, *credentials, "-q", "1", "-t", "shaded-pole-motor-sensor_data",
+             "-m", reading],
+            capture_output=True, text=True, timeout=20, check=False,
+        ).returncode
+
+    def test_a_listed_legacy_device_publishes_without_tls_and_nobody_else_does(self):
+        self.assertNotEqual(self.publish_bare("no-exception"), 0)
+        for identity, options in (("old-1", ()), ("old-2", ("--bare",))):
+            printed = self.site.stator("device", "legacy", identity, *options).stdout
+            line = next(l for l in printed.splitlines() if l.strip().startswith("mosquitto_pub"))
+            sent = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+            self.assertEqual(sent.returncode, 0, sent.stderr)
+            wait_until(
+                f"the reading of {identity} on the page",
+                lambda who=identity: [s for s in self.site.overview()["sensors"]
+                                      if s["device"] == who and s["values"]],
+                10,
+            )
+        log = self.site.stator("log", "tail", "--class", "telemetry", "--all").stdout
+        self.assertRegex(log, r"legacy[^\n]*old-1|old-1[^\n]*legacy")
+        self.assertNotEqual(self.publish_bare("old-1"), 0, "without its password")
+        self.assertNotEqual(self.publish_bare("old-1", "-u", "old-1", "-P", "guessed"), 0)
+        self.assertEqual(self.publish_bare("old-2"), 0)
+        self.site.stator("device", "end-legacy", "old-2")
+        wait_until("the exception to end", lambda: self.publish_bare("old-2") != 0, 5)
+
+    def test_the_listener_without_tls_is_on_the_loopback_only(self):
+        port = self.site.ports()["mqtt"]
+        self.assertGreater(port, 0)
+        listening = []
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            for row in pathlib.Path(table).read_text().splitlines()[1:]:
+                address, _, state = row.split()[1:4]
+                if state == "0A" and int(address.split(":")[1], 16) == port:
+                    listening.append(address.split(":")[0])
+        self.assertEqual(listening, ["0100007F"])
 
     def test_a_stranger_may_not_look_at_the_console(self):
         with self.assertRaises(urllib.error.HTTPError) as refused:

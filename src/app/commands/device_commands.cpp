@@ -23,6 +23,14 @@ int with_registry(const std::string& state_dir, const Verb& verb) {
     return verb(real, *config, **registry);
 }
 
+std::string example_reading(const std::string& device) {
+    return fmt::format(
+        R"({{"deviceID":"{}","current":1.25,"temperature":31.5,"vibration":0.08,)"
+        R"("sound":0.2,"fft_data":"true"}})",
+        device
+    );
+}
+
 int add_device(const config::Config& config, devices::Registry& registry, const std::string& name) {
     auto added = registry.add_with_certificate(name);
     if (!added) return tell(added.error());
@@ -30,9 +38,7 @@ int add_device(const config::Config& config, devices::Registry& registry, const 
     fmt::print("Send a reading:\n\n");
     fmt::print(
         "  mosquitto_pub -h {} -p {} -V 5 --cafile {}/pki/ca.pem --cert {} --key {} -i {} -q 1 -t "
-        "{} "
-        "-m '{{\"deviceID\":\"{}\",\"current\":1.25,\"temperature\":31.5,\"vibration\":0.08,"
-        "\"sound\":0.2,\"fft_data\":\"true\"}}'\n",
+        "{} -m '{}'\n",
         config.host,
         config.ports.mqtts,
         config.state_dir,
@@ -40,7 +46,34 @@ int add_device(const config::Config& config, devices::Registry& registry, const 
         added->key_file,
         name,
         config.topics.data,
-        name
+        example_reading(name)
+    );
+    return 0;
+}
+
+int admit_legacy(
+    const config::Config& config, devices::Registry& registry, const std::string& name, bool bare
+) {
+    if (config.ports.mqtt == 0)
+        return tell({base::Fault::bad_input, "ports.mqtt is 0: set it in stator.toml, restart"});
+    auto password = registry.admit_legacy(
+        name, identity::Role::sensor, bare ? devices::Legacy::bare : devices::Legacy::password
+    );
+    if (!password) return tell(password.error());
+    fmt::print(
+        "{} may publish without certificate, from this machine only (127.0.0.1:{}).\n",
+        name,
+        config.ports.mqtt
+    );
+    if (!bare) fmt::print("Its password, shown this once: {}\n", *password);
+    fmt::print(
+        "Send a reading:\n\n"
+        "  mosquitto_pub -h 127.0.0.1 -p {} -V 5 -i {}{} -q 1 -t {} -m '{}'\n",
+        config.ports.mqtt,
+        name,
+        bare ? std::string{} : fmt::format(" -u {} -P {}", name, *password),
+        config.topics.data,
+        example_reading(name)
     );
     return 0;
 }
@@ -50,11 +83,12 @@ int list_devices(devices::Registry& registry) {
     if (!devices) return tell(devices.error());
     for (const devices::Device& device : *devices)
         fmt::print(
-            "{:<24} {:<8} {:<12} {}\n",
+            "{:<24} {:<8} {:<12} {}{}\n",
             device.id,
             identity::name_of(device.role),
             devices::name_of(device.state),
-            device.title
+            device.title,
+            device.legacy ? "  (legacy: without certificate)" : ""
         );
     return 0;
 }
@@ -85,6 +119,7 @@ void add_devices(CLI::App& program, Chosen& chosen) {
                 );
             };
         });
+        return command;
     };
     verb(
         "add",
@@ -117,6 +152,21 @@ void add_devices(CLI::App& program, Chosen& chosen) {
             return 0;
         }
     );
+    verb(
+        "end-legacy",
+        "Ends a legacy exception: the device needs a certificate again",
+        [](const config::Config&, devices::Registry& registry, const std::string& id) {
+            return done_or_told(registry.end_legacy(id), id + " needs a certificate from now on");
+        }
+    );
+    auto bare = std::make_shared<bool>(false);
+    verb(
+        "legacy",
+        "Lets in a device that cannot do mutual TLS, from this machine only",
+        [bare](const config::Config& config, devices::Registry& registry, const std::string& id) {
+            return admit_legacy(config, registry, id, *bare);
+        }
+    )->add_flag("--bare", *bare, "Without a password too");
     auto* list = device->add_subcommand("list", "Every device, its role and state");
     add_state(*list, chosen);
     list->callback([&chosen] {

@@ -58,7 +58,8 @@ Outcome<void> write_config(disk::Disk& disk, const config::Config& config, bool 
 
 Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Config& config) {
     config::Ports& ports = config.ports;
-    const std::array<std::pair<const char*, std::uint16_t*>, 12> wanted{{
+    const std::array<std::pair<const char*, std::uint16_t*>, 13> wanted{{
+        {"MQTT for legacy devices", &ports.mqtt},
         {"MQTT over TLS", &ports.mqtts},
         {"device registry", &ports.devices},
         {"model registry", &ports.models},
@@ -75,6 +76,7 @@ Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Conf
     std::vector<std::string> told;
     std::vector<std::unique_ptr<http::Server>> held;  // until all are chosen: no port twice
     for (const auto& [what, port] : wanted) {
+        if (port == &ports.mqtt && *port == 0) continue;  // the one that may stay closed
         const auto nobody = [](const http::Request&) { return http::Response{}; };
         http::ListenOptions options;
         options.address = config.listen_address;

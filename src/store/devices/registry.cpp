@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace stator::devices {
 
@@ -18,6 +19,8 @@ constexpr std::string_view schema =
     "CREATE TABLE IF NOT EXISTS assigned (level2 TEXT NOT NULL, device TEXT NOT NULL,"
     " PRIMARY KEY (level2, device));"
     "CREATE TABLE IF NOT EXISTS certificates (serial TEXT PRIMARY KEY, device TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS legacy (device TEXT PRIMARY KEY, bare INTEGER NOT NULL,"
+    " password_hash TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
     "INSERT OR IGNORE INTO facts (name, value) VALUES ('generation', 0);";
 
@@ -137,7 +140,18 @@ Outcome<void> Registry::write_snapshot() {
     for (const database::Row& row : *serials)
         rights.revoked_serials.push_back(row.text(0));
     std::ranges::sort(rights.revoked_serials);
+    if (auto done = add_legacy_to(rights); !done) return done;
     return save_rights(doors_.disk, path, rights);
+}
+
+Outcome<void> Registry::add_legacy_to(Rights& rights) {
+    auto rows = database_->query("SELECT device, bare, password_hash FROM legacy", {});
+    if (!rows) return std::unexpected(rows.error());
+    for (const database::Row& row : *rows)
+        rights.legacy.push_back(
+            {.id = row.text(0), .bare = row.integer(1) != 0, .password_hash = row.text(2)}
+        );
+    return {};
 }
 
 Outcome<Device> Registry::find(const std::string& id) {
@@ -263,8 +277,47 @@ Outcome<std::string> Registry::make_code(const std::string& id) {
     return enrolment_.make_code(id, device->role);
 }
 
+Outcome<std::string> Registry::admit_legacy(const std::string& id, Role role, Legacy how) {
+    if (const auto known = find(id); !known)
+        if (auto done = provision(id, role, id); !done) return std::unexpected(done.error());
+    std::string password;
+    std::string hash;
+    if (how == Legacy::password) {
+        constexpr std::size_t password_bytes = 16;
+        constexpr std::size_t salt_bytes = 8;
+        std::array<std::byte, password_bytes + salt_bytes> drawn{};
+        doors_.chance.fill(drawn);
+        const std::string hex =
+            tls::hex(reinterpret_cast<const std::uint8_t*>(drawn.data()), drawn.size());
+        password = hex.substr(0, 2 * password_bytes);
+        hash = hash_password(hex.substr(2 * password_bytes), password);
+    }
+    if (auto done = activate(id); !done) return std::unexpected(done.error());
+    if (auto done = change(
+            "INSERT INTO legacy (device, bare, password_hash) VALUES (?,?,?) ON CONFLICT(device)"
+            " DO UPDATE SET bare=excluded.bare, password_hash=excluded.password_hash",
+            {id, static_cast<std::int64_t>(how == Legacy::bare), hash}
+        );
+        !done)
+        return std::unexpected(done.error());
+    doors_.journal.warn("devices", id + " is let in without certificate, from the loopback");
+    return password;
+}
+
+Outcome<void> Registry::end_legacy(const std::string& id) {
+    auto rows = database_->query("SELECT 1 FROM legacy WHERE device = ?", {id});
+    if (!rows) return std::unexpected(rows.error());
+    if (rows->empty())
+        return fail(base::Fault::not_found, "there is no legacy exception for device " + id);
+    return change("DELETE FROM legacy WHERE device = ?", {id});
+}
+
 Outcome<std::vector<Device>> Registry::list() {
-    auto rows = database_->query("SELECT id, role, state, title FROM devices ORDER BY id", {});
+    auto rows = database_->query(
+        "SELECT id, role, state, title, EXISTS (SELECT 1 FROM legacy WHERE device = id)"
+        " FROM devices ORDER BY id",
+        {}
+    );
     if (!rows) return std::unexpected(rows.error());
     std::vector<Device> made;
     for (const database::Row& row : *rows)
@@ -272,7 +325,8 @@ Outcome<std::vector<Device>> Registry::list() {
             {.id = row.text(0),
              .role = identity::role_named(row.text(1)).value_or(Role::nobody),
              .state = static_cast<State>(row.integer(2)),
-             .title = row.text(3)}
+             .title = row.text(3),
+             .legacy = row.integer(4) != 0}
         );
     return made;
 }
@@ -336,7 +390,8 @@ http::Response Registry::list_devices(const http::Request& request) {
             {{"id", device.id},
              {"role", std::string{identity::name_of(device.role)}},
              {"state", std::string{name_of(device.state)}},
-             {"title", device.title}}
+             {"title", device.title},
+             {"legacy", device.legacy}}
         );
     http::Response response;
     response.headers["Content-Type"] = "application/json";

@@ -31,7 +31,11 @@ struct Device {
     identity::Role role = identity::Role::sensor;
     State state = State::provisioned;
     std::string title;
+    bool legacy = false;  // let in without certificate, by exception
 };
+
+// What a device without mutual TLS shows instead, on the loopback listener only.
+enum class Legacy : std::uint8_t { password, bare };
 
 struct Added {  // by add_with_certificate(): paths
     std::string directory;
@@ -64,6 +68,15 @@ class Registry {
     // A one-time code for a device that makes its own key.
     [[nodiscard]] Outcome<std::string> make_code(const std::string& id);
 
+    // Lets an id in without certificate, active at once, from the loopback only. The new password,
+    // which is kept nowhere; empty for Legacy::bare. Fault::denied for one that was revoked.
+    [[nodiscard]] Outcome<std::string> admit_legacy(
+        const std::string& id, identity::Role role, Legacy how
+    );
+    // Ends the exception: from then on the device needs a certificate. Fault::not_found without
+    // one.
+    [[nodiscard]] Outcome<void> end_legacy(const std::string& id);
+
     [[nodiscard]] Outcome<std::vector<Device>> list();
 
     [[nodiscard]] identity::Access& access() { return access_; }
@@ -75,6 +88,7 @@ class Registry {
         const std::string& sql, const std::vector<database::Value>& parameters
     );
     [[nodiscard]] Outcome<void> write_snapshot();
+    [[nodiscard]] Outcome<void> add_legacy_to(Rights& rights);
     [[nodiscard]] Outcome<Device> find(const std::string& id);
     [[nodiscard]] bool is_revoked(std::string_view serial);
     [[nodiscard]] Outcome<void> note_serial(const std::string& id, const std::string& serial);

@@ -74,6 +74,38 @@ TEST_F(DevicesTest, an_operator_provisions_and_anybody_may_ask_whether_a_device_
     EXPECT_EQ(confirm("later"), "FALSE") << "provisioned, not yet active";
 }
 
+TEST_F(DevicesTest, a_legacy_exception_is_in_the_snapshot_until_it_is_ended) {
+    const std::string password =
+        registry->admit_legacy("old", Role::sensor, Legacy::password).value();
+    EXPECT_EQ(registry->admit_legacy("older", Role::sensor, Legacy::bare).value(), "");
+    const Rights seen = rights();
+    ASSERT_NE(seen.find_legacy("old"), nullptr);
+    EXPECT_FALSE(seen.find_legacy("old")->bare);
+    EXPECT_TRUE(password_matches(seen.find_legacy("old")->password_hash, password));
+    EXPECT_FALSE(password_matches(seen.find_legacy("old")->password_hash, password + "0"));
+    EXPECT_TRUE(seen.find_legacy("older")->bare);
+    EXPECT_FALSE(password_matches(seen.find_legacy("older")->password_hash, ""));
+    EXPECT_EQ(gate_state("old"), State::active);
+    EXPECT_TRUE(registry->list().value().front().legacy);
+
+    const std::string again = registry->admit_legacy("old", Role::sensor, Legacy::password).value();
+    EXPECT_NE(again, password);
+    EXPECT_FALSE(password_matches(rights().find_legacy("old")->password_hash, password));
+
+    ASSERT_TRUE(registry->end_legacy("old"));
+    EXPECT_EQ(rights().find_legacy("old"), nullptr);
+    EXPECT_EQ(registry->end_legacy("old").error().fault, base::Fault::not_found);
+    EXPECT_FALSE(registry->list().value().front().legacy);
+}
+
+TEST_F(DevicesTest, a_revoked_device_is_not_let_in_as_legacy) {
+    ASSERT_TRUE(registry->admit_legacy("old", Role::sensor, Legacy::bare));
+    ASSERT_TRUE(registry->revoke("old"));
+    EXPECT_EQ(
+        registry->admit_legacy("old", Role::sensor, Legacy::bare).error().fault, base::Fault::denied
+    );
+}
+
 TEST_F(DevicesTest, provisioning_again_keeps_role_and_title) {
     ASSERT_TRUE(registry->provision(pump, Role::sensor, "Pump 1"));
     EXPECT_EQ(form("/provisionDevice", "device_id=14333616", operator_).status, 200);

@@ -129,7 +129,9 @@ std::optional<Refusal> Gate::still_admitted(const Session& session) const {
 bool Gate::connect(const mqtt::Peer& peer) {
     Session session;
     auto refusal = admit(peer, session);
-    if (refusal == Refusal::inactive && look_again()) {
+    // What the snapshot decided; all else stands on the certificate alone.
+    const bool by_snapshot = refusal == Refusal::inactive || (refusal && peer.uri.empty());
+    if (by_snapshot && look_again()) {
         session = {};
         refusal = admit(peer, session);
     }

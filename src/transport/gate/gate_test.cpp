@@ -164,6 +164,23 @@ TEST_F(GateTest, lets_legacy_devices_in_by_their_listed_exception_only) {
     EXPECT_FALSE(gate->connect({.handle = 7, .client_id = "ingest", .loopback = true}));
 }
 
+TEST_F(GateTest, lets_in_at_once_whom_the_registry_has_just_listed) {
+    run(50'000);
+    ASSERT_FALSE(gate->connect({.handle = 1, .client_id = "new", .loopback = true}));
+    run(50'000);
+    devices::Rights rights{
+        .generation = 2, .devices = {{"new", "sensor", devices::State::active, {}}}
+    };
+    rights.legacy = {{"new", true, ""}};
+    write_rights(rights);
+    EXPECT_TRUE(gate->connect({.handle = 2, .client_id = "new", .loopback = true}));
+    run(50'000);
+    rights.generation = 3;
+    rights.devices.push_back({"newer", "actor", devices::State::active, {}});
+    write_rights(rights);
+    EXPECT_NE(join("actor", "newer"), 0U);
+}
+
 TEST_F(GateTest, stores_what_it_accepts_with_sender_and_time_before_it_answers) {
     const auto sensor = join("sensor", "7");
     clock.wait_us(5'000'000);
