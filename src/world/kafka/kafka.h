@@ -1,9 +1,13 @@
 // The kafka door: a producer that says what the brokers have stored, and a consumer of a group.
 //
-// Producer: idempotent, acks=all, keyed; produce() queues (Fault::full above queue_max) and an
-// acknowledgement with its id follows from poll() once all in-sync replicas have the record. Order
-// is kept per key. Consumer: takes records, commits by hand: at least once. Both are polled, and
-// connect again by themselves for as long as it takes.
+// Producer: idempotent, acks=all, LZ4, keyed as Java's clients key (murmur2); produce() queues
+// (Fault::full above queue_max) and an acknowledgement with its id follows from poll() once all
+// in-sync replicas have the record. Order is kept per key.
+// Consumer: takes records, commits by hand: at least once. A partition may go to another member of
+// the group at any time: what was taken of it and not committed, that one takes again.
+// Both are polled, never block longer than the time-out given, and connect again by themselves for
+// as long as it takes; trouble() says meanwhile what is wrong, in a sentence. Only what can never
+// work (a file that is not there, a setting that is no setting) is an error at the start.
 #pragma once
 
 #include "world/outcome/outcome.h"
@@ -19,10 +23,12 @@ namespace stator::kafka {
 
 struct Credentials {
     std::string ca_file;  // TLS when set
+    bool tls = false;     // with the machine's own CAs
     std::string certificate_file;
     std::string key_file;
-    std::string scram_user;  // SASL/SCRAM-SHA-512 when set
+    std::string scram_user;  // SASL when set
     std::string scram_password;
+    std::string scram_mechanism = "SCRAM-SHA-512";  // or SCRAM-SHA-256
 };
 
 struct Options {
@@ -30,8 +36,14 @@ struct Options {
     Credentials credentials;
     std::size_t queue_max = 100'000;
     std::size_t queue_bytes_max = 16U << 20U;
-    std::string group;  // of a consumer
+    // Of a consumer:
+    std::string group;
     std::vector<std::string> topics;
+    // The member's durable name: one that was killed and is back has its partitions at once, and a
+    // second of the same name puts the first out (Fault::closed). Empty: a member among equals.
+    std::string instance;
+    bool latest = false;                       // where a group without a commit begins
+    std::int32_t session_timeout_ms = 10'000;  // a killed member's partitions go to others then
 };
 
 using Headers = std::map<std::string, std::string>;
@@ -48,7 +60,8 @@ struct Record {
 
 struct Delivery {
     std::uint64_t id = 0;
-    bool stored = false;  // false: `reason` is final, the record is not in Kafka
+    bool stored = false;  // false: it is not known to be in Kafka, for `reason`
+    bool again = false;   // the reason passes: produce it again. Else Kafka will never take it.
     std::string reason;
 };
 
@@ -67,8 +80,13 @@ class Consumer {
     [[nodiscard]] virtual Outcome<std::vector<Record>> take(
         std::size_t records_max, std::int64_t timeout_us
     ) = 0;
-    // Everything taken so far up to and with this record of its partition is done.
+    // Everything taken so far up to and with this record of its partition is done. Stored by and by
+    // (take() and the destructor see to it), so a kill may bring some of it again.
+    // Fault::not_found: the partition is another member's now, who takes again what is uncommitted.
     [[nodiscard]] virtual Outcome<void> commit(const Record& record) = 0;
+    // How many partitions are this member's now.
+    [[nodiscard]] virtual std::size_t partitions() const = 0;
+    [[nodiscard]] virtual std::string trouble() const = 0;
 };
 
 class Kafka {
