@@ -23,6 +23,6 @@ void add_site(CLI::App& program, Chosen& chosen);      // init, up, demo, sim, t
 void add_services(CLI::App& program, Chosen& chosen);  // registry, ingest, learn, level2, ...
 void add_devices(CLI::App& program, Chosen& chosen);   // device add|list|activate|revoke|code
 void add_tasks(CLI::App& program, Chosen& chosen);     // extract, drift, train, quantise
-void add_log(CLI::App& program, Chosen& chosen);       // log tail
+void add_log(CLI::App& program, Chosen& chosen);       // log ls, tail, verify, offsets
 
 }  // namespace stator::commands

@@ -37,6 +37,8 @@ Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
     // From the last to the first: a cut in the middle of this leaves no hole.
     for (const std::string& path : recovered.removed) {
         if (auto done = disk_.remove(path); !done) return done;
+        const std::string index = path.substr(0, path.size() - 4) + ".index";
+        if (disk_.exists(index)) (void)disk_.remove(index);
     }
     for (const std::string& path : recovered.sync_files) {
         const bool kept = std::ranges::any_of(recovered.segments, [&](const Segment& s) {
@@ -52,7 +54,31 @@ Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
         if (auto done = (*file)->sync(); !done) return done;
     }
     synced_ = end_;
+    for (std::size_t i = 0; i < recovered.segments.size(); ++i) {
+        const bool last = i + 1 == recovered.segments.size();
+        tidy_index(recovered.segments[i], last ? end_ : recovered.segments[i + 1].header.base);
+    }
     return disk_.sync_directory(directory_);
+}
+
+// Nobody syncs an index, so a power cut may leave anything in it: what follows the first entry that
+// is not this segment's goes. A failure here costs a longer scan.
+void ClassWriter::tidy_index(const Segment& segment, std::uint64_t end) {
+    const std::string path = index_path(segment);
+    if (!disk_.exists(path)) return;
+    auto file = disk_.open(path, disk::Mode::write);
+    if (!file) return;
+    const auto size = (*file)->size();
+    if (!size) return;
+    std::array<std::byte, index_entry_bytes> bytes{};
+    std::uint64_t at = 0;
+    for (;; at += bytes.size()) {
+        const auto read = (*file)->read_at(at, bytes);
+        if (!read || *read < bytes.size()) break;
+        const auto entry = decode_index(bytes);
+        if (!entry || entry->epoch != segment.header.epoch || entry->position >= end) break;
+    }
+    if (at < *size) (void)(*file)->truncate(at);
 }
 
 Outcome<void> ClassWriter::resume() {
@@ -181,7 +207,7 @@ void ClassWriter::add_to_index(std::uint64_t position, std::int64_t receive_unix
         index_bytes_ = *size / index_entry_bytes * index_entry_bytes;
     }
     std::array<std::byte, index_entry_bytes> bytes{};
-    encode(IndexEntry{position, receive_unix_ms}, bytes);
+    encode(IndexEntry{position, receive_unix_ms, segments_.back().epoch}, bytes);
     if (index_->write_at(index_bytes_, bytes)) index_bytes_ += bytes.size();
 }
 

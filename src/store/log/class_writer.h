@@ -75,6 +75,7 @@ class ClassWriter {
     [[nodiscard]] Outcome<void> make_ready(const std::string& unready);
     [[nodiscard]] Outcome<void> take_spare(const std::string& path);
     void add_to_index(std::uint64_t position, std::int64_t receive_unix_ms);
+    void tidy_index(const Segment& segment, std::uint64_t end);
 
     disk::Disk& disk_;
     std::string directory_;

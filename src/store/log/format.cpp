@@ -203,7 +203,7 @@ std::optional<Marks> decode_snapshot(Bytes bytes) {
 void encode(const IndexEntry& entry, std::span<std::byte> into) {
     put(into, 0, entry.position);
     put(into, 8, static_cast<std::uint64_t>(entry.receive_unix_ms));
-    put(into, 16, std::uint32_t{0});
+    put(into, 16, entry.epoch);
     put(into, 20, base::crc32c(into.first(20)));
 }
 
@@ -212,7 +212,9 @@ std::optional<IndexEntry> decode_index(Bytes bytes) {
         get<std::uint32_t>(bytes, 20) != base::crc32c(bytes.first(20)))
         return std::nullopt;
     return IndexEntry{
-        get<std::uint64_t>(bytes, 0), static_cast<std::int64_t>(get<std::uint64_t>(bytes, 8))
+        get<std::uint64_t>(bytes, 0),
+        static_cast<std::int64_t>(get<std::uint64_t>(bytes, 8)),
+        get<std::uint32_t>(bytes, 16)
     };
 }
 
@@ -227,21 +229,24 @@ void encode(const CommitSlot& slot, std::span<std::byte> into) {
     put(into, 60, base::crc32c(into.first(60)));
 }
 
+std::optional<CommitSlot> decode_commit_slot(Bytes bytes) {
+    if (bytes.size() < commit_slot_bytes || text_at(bytes, 0, 8) != commit_magic ||
+        get<std::uint32_t>(bytes, 8) != format_version ||
+        get<std::uint32_t>(bytes, 60) != base::crc32c(bytes.first(60)))
+        return std::nullopt;
+    return CommitSlot{
+        get<std::uint64_t>(bytes, 16),
+        {get<std::uint32_t>(bytes, 32), get<std::uint64_t>(bytes, 24)},
+        get<std::uint32_t>(bytes, 12) != 0
+    };
+}
+
 std::optional<CommitSlot> decode_commit_page(Bytes page) {
     std::optional<CommitSlot> best;
     for (const std::size_t at : {std::size_t{0}, commit_slot_stride}) {
-        if (page.size() < at + commit_slot_bytes) continue;
-        const Bytes bytes = page.subspan(at, commit_slot_bytes);
-        if (text_at(bytes, 0, 8) != commit_magic ||
-            get<std::uint32_t>(bytes, 8) != format_version ||
-            get<std::uint32_t>(bytes, 60) != base::crc32c(bytes.first(60)))
-            continue;
-        const CommitSlot slot{
-            get<std::uint64_t>(bytes, 16),
-            {get<std::uint32_t>(bytes, 32), get<std::uint64_t>(bytes, 24)},
-            get<std::uint32_t>(bytes, 12) != 0
-        };
-        if (!best || slot.generation > best->generation) best = slot;
+        if (page.size() < at) continue;
+        const auto slot = decode_commit_slot(page.subspan(at));
+        if (slot && (!best || slot->generation > best->generation)) best = slot;
     }
     return best;
 }

@@ -72,6 +72,7 @@ struct RecordHeader {
 struct IndexEntry {
     std::uint64_t position = 0;  // of a record
     std::int64_t receive_unix_ms = 0;
+    std::uint32_t epoch = 0;  // the segment's: an entry of another one was left behind
 };
 
 struct CommitSlot {
@@ -109,6 +110,7 @@ void encode(const IndexEntry& entry, std::span<std::byte> into);
 [[nodiscard]] std::optional<IndexEntry> decode_index(Bytes bytes);
 
 void encode(const CommitSlot& slot, std::span<std::byte> into);
+[[nodiscard]] std::optional<CommitSlot> decode_commit_slot(Bytes bytes);
 // The slot with the higher generation that is whole; none when neither is.
 [[nodiscard]] std::optional<CommitSlot> decode_commit_page(Bytes page);
 
@@ -116,7 +118,7 @@ void encode(const CommitSlot& slot, std::span<std::byte> into);
 [[nodiscard]] std::optional<std::uint64_t> segment_base(std::string_view name);  // of a file's name
 
 // The words that the writer publishes for each class.
-enum class Word : std::uint8_t { end = 0, synced = 1, epoch = 2, first = 3 };
+enum class Word : std::uint8_t { end = 0, synced = 1, epoch = 2, first = 3, budget = 4 };
 
 inline constexpr std::size_t words_per_class = 8;
 inline constexpr std::size_t word_count = words_per_class * class_count;

@@ -314,6 +314,7 @@ Outcome<void> Reader::seek_time(std::int64_t receive_unix_ms) {
             if (!read || *read < bytes.size()) break;
             const auto entry = decode_index(bytes);
             if (!entry || entry->receive_unix_ms >= receive_unix_ms) break;
+            if (entry->epoch != start->header.epoch) continue;  // left behind by a repair
             if (entry->position >= start->first_record()) from.position = entry->position;
         }
     }

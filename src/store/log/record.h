@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@ enum class Class : std::uint8_t { waveform = 0, telemetry = 1, alarm = 2, contro
 inline constexpr std::size_t class_count = 4;
 
 [[nodiscard]] std::string_view name_of(Class log_class);
+[[nodiscard]] std::optional<Class> class_named(std::string_view name);
 
 // How much the identity of the sender is worth.
 enum class Identity : std::uint8_t {
@@ -23,6 +25,8 @@ enum class Identity : std::uint8_t {
     vouched = 2,      // some other broker says so: never authorises an action
     self = 3,         // written by the gate itself: presence
 };
+
+[[nodiscard]] std::string_view name_of(Identity identity);
 
 // Where a record stands. Epochs begin anew after each repair; positions are bytes within the
 // class's log and never fall within an epoch.

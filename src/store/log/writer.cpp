@@ -139,6 +139,7 @@ Outcome<void> Writer::State::start() {
         }
         publish(c, Word::synced, log.synced());
         publish(c, Word::first, log.first());
+        publish(c, Word::budget, log.budget().bytes);
         publish(c, Word::end, log.end());
         publish(c, Word::epoch, epoch);
     }

@@ -10,20 +10,6 @@ namespace {
 
 constexpr std::size_t take_at_once = 1000;
 
-std::string_view name_of(log::Identity identity) {
-    switch (identity) {
-        case log::Identity::certificate:
-            return "certificate";
-        case log::Identity::legacy:
-            return "legacy";
-        case log::Identity::vouched:
-            return "vouched";
-        case log::Identity::self:
-            return "self";
-    }
-    return "unknown";
-}
-
 // Kafka's topic names know no '/'.
 std::string kafka_name(const std::string& topic) {
     std::string name = topic;
@@ -54,7 +40,7 @@ kafka::Record Uplink::record_of(const log::Record& record) const {
     made.headers = {
         {"stator-site", options_.site},
         {"stator-sender", record.sender},
-        {"stator-identity", std::string{name_of(record.identity)}}
+        {"stator-identity", std::string{log::name_of(record.identity)}}
     };
     return made;
 }
