@@ -40,7 +40,8 @@ Outcome<std::unique_ptr<Command>> Command::make(
     );
     if (!database) return std::unexpected(database.error());
     made->database_ = std::move(*database);
-    made->outbox_ = std::make_unique<stream::Outbox>(*made->database_, client);
+    made->outbox_ =
+        std::make_unique<stream::Outbox>(*made->database_, client, doors.clock, doors.journal);
     auto control = stream.open(
         log::Class::control, {.name = "command", .required = false, .start = stream::Start::latest}
     );

@@ -28,7 +28,9 @@ Outcome<std::unique_ptr<Rollout>> Rollout::make(
     auto store = rollouts::Rollouts::open(doors, made->options_.file);
     if (!store) return std::unexpected(store.error());
     made->store_ = std::move(*store);
-    made->outbox_ = std::make_unique<stream::Outbox>(made->store_->database(), client);
+    made->outbox_ = std::make_unique<stream::Outbox>(
+        made->store_->database(), client, doors.clock, doors.journal
+    );
     auto control = stream.open(
         log::Class::control,
         {.name = "rollout", .required = false, .start = stream::Start::earliest}

@@ -67,7 +67,9 @@ Outcome<std::unique_ptr<Level2>> Level2::make(
     auto client = doors.mqtt.connect(made->options_.mqtt);
     if (!client) return std::unexpected(client.error());
     made->client_ = std::move(*client);
-    made->outbox_ = std::make_unique<stream::Outbox>(made->verdicts_->database(), *made->client_);
+    made->outbox_ = std::make_unique<stream::Outbox>(
+        made->verdicts_->database(), *made->client_, doors.clock, doors.journal
+    );
     return made;
 }
 

@@ -53,7 +53,9 @@ Outcome<std::unique_ptr<Pipeline>> Pipeline::make(
     auto client = doors.mqtt.connect(made->options_.mqtt);
     if (!client) return std::unexpected(client.error());
     made->client_ = std::move(*client);
-    made->outbox_ = std::make_unique<stream::Outbox>(made->runs_->database(), *made->client_);
+    made->outbox_ = std::make_unique<stream::Outbox>(
+        made->runs_->database(), *made->client_, doors.clock, doors.journal
+    );
     return made;
 }
 

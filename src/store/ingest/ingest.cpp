@@ -115,7 +115,9 @@ Outcome<std::unique_ptr<Ingest>> Ingest::make(
     auto client = doors.mqtt.connect(made->options_.mqtt);
     if (!client) return std::unexpected(client.error());
     made->client_ = std::move(*client);
-    made->outbox_ = std::make_unique<stream::Outbox>(*made->database_, *made->client_);
+    made->outbox_ = std::make_unique<stream::Outbox>(
+        *made->database_, *made->client_, doors.clock, doors.journal
+    );
     return made;
 }
 

@@ -1,16 +1,25 @@
 #include "store/stream/outbox.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace stator::stream {
 namespace {
 
 constexpr std::size_t in_flight_max = 32;
+constexpr std::int64_t first_pause_us = 1'000'000;
+constexpr std::int64_t longest_pause_us = 60'000'000;
 
 }  // namespace
 
-Outbox::Outbox(database::Database& database, mqtt::Client& client)
-    : database_{database}, client_{client} {}
+Outbox::Outbox(
+    database::Database& database,
+    mqtt::Client& client,
+    clock::Clock& clock,
+    journal::Journal& journal
+)
+    : database_{database}, client_{client}, clock_{clock}, journal_{journal} {}
 
 Outcome<void> Outbox::enqueue(const std::string& topic, const std::string& payload) {
     return database_.execute("INSERT INTO outbox(topic, payload) VALUES(?, ?)", {topic, payload});
@@ -19,10 +28,34 @@ Outcome<void> Outbox::enqueue(const std::string& topic, const std::string& paylo
 void Outbox::on_event(const mqtt::Event& event) {
     const auto found = in_flight_.find(event.id);
     if (found == in_flight_.end()) return;
-    if (event.kind == mqtt::Event::Kind::acknowledged) acknowledged_.push_back(found->second);
-    // A refused one is published again at a later step(), after those that wait.
-    if (event.kind == mqtt::Event::Kind::acknowledged || event.kind == mqtt::Event::Kind::refused)
-        in_flight_.erase(found);
+    const std::int64_t row = found->second;
+    if (event.kind == mqtt::Event::Kind::acknowledged) {
+        acknowledged_.push_back(row);
+        refused_.erase(row);
+    } else if (event.kind == mqtt::Event::Kind::refused) {
+        Refused& refused = refused_[row];
+        if (refused.pause_us == 0)
+            journal_.warn(
+                "outbox",
+                fmt::format(
+                    "the broker refuses message {} ({}): it is kept and tried again",
+                    row,
+                    event.reason
+                )
+            );
+        refused.pause_us = std::clamp(2 * refused.pause_us, first_pause_us, longest_pause_us);
+        refused.again_us = clock_.monotonic_us() + refused.pause_us;
+    } else {
+        return;
+    }
+    in_flight_.erase(found);
+}
+
+bool Outbox::waits(std::int64_t row) const {
+    if (std::ranges::any_of(in_flight_, [&](const auto& entry) { return entry.second == row; }))
+        return true;
+    const auto refused = refused_.find(row);
+    return refused != refused_.end() && clock_.monotonic_us() < refused->second.again_us;
 }
 
 Outcome<void> Outbox::step() {
@@ -35,14 +68,13 @@ Outcome<void> Outbox::step() {
     if (in_flight_.size() >= in_flight_max || !client_.connected()) return {};
     auto rows = database_.query(
         "SELECT id, topic, payload FROM outbox ORDER BY id LIMIT ?",
-        {static_cast<std::int64_t>(in_flight_max)}
+        {static_cast<std::int64_t>(in_flight_max + refused_.size())}
     );
     if (!rows) return std::unexpected(rows.error());
     for (const database::Row& row : *rows) {
+        if (in_flight_.size() >= in_flight_max) return {};
         const std::int64_t id = row.integer(0);
-        const bool waits =
-            std::ranges::any_of(in_flight_, [&](const auto& entry) { return entry.second == id; });
-        if (waits) continue;
+        if (waits(id)) continue;
         auto published = client_.publish({row.text(1), row.text(2), 1, false});
         if (!published) {
             if (published.error().fault == base::Fault::full) return {};  // again at the next step
