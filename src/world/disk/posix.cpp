@@ -82,9 +82,11 @@ Descriptor open_path(const std::string& path, int flags) {
 
 class PosixFile final : public File {
   public:
-    PosixFile(std::string path, Descriptor file) : path_{std::move(path)}, file_{std::move(file)} {}
+    PosixFile(std::string path, Descriptor file, bool writable)
+        : path_{std::move(path)}, file_{std::move(file)}, writable_{writable} {}
 
     Outcome<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+        if (!writable_) return only_read();
         while (!bytes.empty()) {
             const ssize_t n =
                 ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -121,12 +123,14 @@ class PosixFile final : public File {
     }
 
     Outcome<void> truncate(std::uint64_t size) override {
+        if (!writable_) return only_read();
         if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0)
             return failed(errno, path_, "truncate");
         return {};
     }
 
     Outcome<void> preallocate(std::uint64_t size) override {
+        if (!writable_) return only_read();
         int error = EINTR;
         while (error == EINTR)
             error = ::posix_fallocate(file_.get(), 0, static_cast<off_t>(size));
@@ -140,8 +144,14 @@ class PosixFile final : public File {
     }
 
   private:
+    // The kernel says EBADF or EINVAL, depending on the call.
+    [[nodiscard]] std::unexpected<Error> only_read() const {
+        return fail(base::Fault::denied, path_ + ": opened for reading only");
+    }
+
     std::string path_;
     Descriptor file_;
+    bool writable_;
 };
 
 // Word 0 of the file counts those who wait: a store that nobody waits for makes no system call. A
@@ -223,7 +233,7 @@ Outcome<std::unique_ptr<File>> PosixDisk::open(const std::string& path, Mode mod
                                             : O_RDWR | O_CREAT;
     Descriptor file = open_path(path, flags);
     if (!file.open()) return failed(errno, path, mode == Mode::create ? "create" : "open");
-    return std::make_unique<PosixFile>(path, std::move(file));
+    return std::make_unique<PosixFile>(path, std::move(file), mode != Mode::read);
 }
 
 Outcome<std::unique_ptr<SharedWords>> PosixDisk::map(
@@ -297,6 +307,10 @@ Outcome<void> PosixDisk::make_directories(const std::string& path) {
         const std::string part = path.substr(0, end);
         if (::mkdir(part.c_str(), 0755) == 0) {
             if (auto synced = sync_directory(parent_of(part)); !synced) return synced;
+        } else if (errno == ENOTDIR) {
+            return fail(
+                base::Fault::exists, parent_of(part) + ": is a file where a directory is needed"
+            );
         } else if (errno != EEXIST) {
             return failed(errno, part, "make the directory");
         }
