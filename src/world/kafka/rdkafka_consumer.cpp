@@ -1,7 +1,5 @@
 #include "world/kafka/rdkafka_consumer.h"
 
-#include <algorithm>
-
 namespace stator::kafka {
 
 namespace {
@@ -116,8 +114,10 @@ Outcome<void> RealConsumer::commit(const Record& record) {
             "kafka: " + record.topic + "[" + std::to_string(record.partition) +
                 "] is another reader's now"
         );
-    std::int64_t& next = wanted_[place];
-    next = std::max(next, record.offset + 1);
+    std::int64_t& reached = reached_[place];
+    if (record.offset < reached) return {};
+    reached = record.offset + 1;
+    wanted_[place] = reached;
     send_commits();
     return {};
 }
@@ -172,6 +172,7 @@ void RealConsumer::rebalance_cb(
     if (!consumer->assignment_lost()) settle();
     sent_.clear();
     wanted_.clear();
+    reached_.clear();
     mine_.clear();
     (void)consumer->unassign();
 }

@@ -55,8 +55,9 @@ class RealConsumer final : public Consumer,
 
     std::unique_ptr<RdKafka::KafkaConsumer> consumer_;
     std::set<Place> mine_;
-    Offsets wanted_;  // to be committed
-    Offsets sent_;    // under way; one commit at a time
+    Offsets reached_;  // the highest that was asked for: nothing takes a commit back
+    Offsets wanted_;   // to be committed
+    Offsets sent_;     // under way; one commit at a time
     Trouble trouble_;
     bool put_out_ = false;
 };

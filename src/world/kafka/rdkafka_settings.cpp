@@ -106,7 +106,9 @@ Outcome<std::unique_ptr<RdKafka::Conf>> configure(
 }
 
 void Trouble::on_event(RdKafka::Event& event) {
-    if (event.type() == RdKafka::Event::EVENT_ERROR)
+    // That all are down follows from the last one's complaint, which says why.
+    const bool summary = event.err() == RdKafka::ERR__ALL_BROKERS_DOWN && !text_.empty();
+    if (event.type() == RdKafka::Event::EVENT_ERROR && !summary)
         text_ = "kafka: " + RdKafka::err2str(event.err()) + ": " + event.str();
     // The statistics are the one place where librdkafka says that a connection is there again.
     if (event.type() == RdKafka::Event::EVENT_STATS &&
