@@ -42,12 +42,6 @@ bool is_zero(Bytes bytes) {
     return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
-std::uint32_t seed_of(std::uint64_t position) {
-    std::array<std::byte, 8> bytes{};
-    put(std::span<std::byte>{bytes}, 0, position);
-    return base::crc32c(bytes);
-}
-
 }  // namespace
 
 std::size_t RecordHeader::whole_bytes() const {
@@ -119,8 +113,14 @@ std::size_t encode(
         into.begin() + static_cast<std::ptrdiff_t>(size),
         std::byte{0}
     );
-    put(into, 0, base::crc32c(into.subspan(4, size - 4), seed_of(position)));
+    put(into, 0, record_crc(into.first(size), position));
     return size;
+}
+
+std::uint32_t record_crc(Bytes record, std::uint64_t position) {
+    std::array<std::byte, 8> seed{};
+    put(std::span<std::byte>{seed}, 0, position);
+    return base::crc32c(record.subspan(4), base::crc32c(seed));
 }
 
 Parsed parse_record(Bytes bytes, std::uint64_t position) {
@@ -153,7 +153,7 @@ Parsed parse_record(Bytes bytes, std::uint64_t position) {
         parsed.kind = Parsed::Kind::more;
         return parsed;
     }
-    if (base::crc32c(bytes.subspan(4, parsed.size - 4), seed_of(position)) != h.crc) return parsed;
+    if (record_crc(bytes.first(parsed.size), position) != h.crc) return parsed;
     parsed.kind = Parsed::Kind::record;
     RecordView& view = parsed.view;
     view.receive_unix_ms = h.receive_unix_ms;

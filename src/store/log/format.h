@@ -93,6 +93,9 @@ void encode(const SegmentHeader& header, std::span<std::byte> into);
     const RecordView& record, RecordHeader header, std::uint64_t position, std::span<std::byte> into
 );
 
+// What stands in the first 4 bytes of a whole record at that position.
+[[nodiscard]] std::uint32_t record_crc(Bytes record, std::uint64_t position);
+
 struct Parsed {
     enum class Kind : std::uint8_t { record, more, zeros, bad } kind = Kind::bad;
     RecordHeader header;

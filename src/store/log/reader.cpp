@@ -1,6 +1,7 @@
 #include "store/log/reader.h"
 
 #include "store/log/segments.h"
+#include "store/log/walk.h"
 
 #include <fmt/format.h>
 
@@ -39,6 +40,7 @@ struct Reader::State {
     Outcome<void> write_slot(Offset offset);
     Outcome<void> settle_commit();
     Outcome<void> notice_epoch();
+    Offset indexed_start(const Segment& segment, std::int64_t receive_unix_ms);
     Outcome<bool> enter_segment();
     Outcome<bool> leave_segment(bool spoiled);
     Outcome<Parsed> parse_here(std::uint64_t end);
@@ -153,8 +155,8 @@ Outcome<Parsed> Reader::State::parse_here(std::uint64_t end) {
                 return parsed;
         }
         wanted_bytes = std::max(wanted_bytes, parsed.size);
-        buffer.resize(std::max(buffer.size(), wanted_bytes));
         const std::size_t most = std::min<std::uint64_t>(wanted_bytes, end - place.position);
+        buffer.resize(std::max(buffer.size(), most));
         const auto read =
             file->read_at(place.position - open.header.base, std::span{buffer}.first(most));
         if (!read) return std::unexpected(read.error());
@@ -299,6 +301,30 @@ Outcome<void> Reader::seek(Offset offset) {
     return {};
 }
 
+// Where to begin in that segment. The index is a hint that nobody syncs: what it says is believed
+// only where such a record stands.
+Offset Reader::State::indexed_start(const Segment& segment, std::int64_t receive_unix_ms) {
+    const Offset start{segment.header.epoch, segment.header.base};
+    auto index = disk.open(index_path(segment), disk::Mode::read);
+    if (!index) return start;
+    std::optional<IndexEntry> best;
+    std::array<std::byte, index_entry_bytes> bytes{};
+    for (std::uint64_t at = 0;; at += bytes.size()) {
+        const auto read = (*index)->read_at(at, bytes);
+        if (!read || *read < bytes.size()) break;
+        const auto entry = decode_index(bytes);
+        if (!entry || entry->receive_unix_ms >= receive_unix_ms) break;
+        if (entry->epoch == segment.header.epoch) best = entry;
+    }
+    if (!best || best->position < segment.first_record()) return start;
+    auto walk = Walk::open(disk, segment);
+    if (!walk) return start;
+    const auto parsed = walk->at(best->position);
+    const bool stands = parsed && parsed->kind == Parsed::Kind::record &&
+                        parsed->header.receive_unix_ms == best->receive_unix_ms;
+    return stands ? Offset{start.epoch, best->position} : start;
+}
+
 Outcome<void> Reader::seek_time(std::int64_t receive_unix_ms) {
     State& s = *state_;
     if (auto done = s.list(); !done) return done;
@@ -306,19 +332,7 @@ Outcome<void> Reader::seek_time(std::int64_t receive_unix_ms) {
     const Segment* start = s.segments.data();
     for (const Segment& segment : s.segments)
         if (segment.header.created_unix_ms <= receive_unix_ms) start = &segment;
-    Offset from{start->header.epoch, start->header.base};
-    if (auto index = s.disk.open(index_path(*start), disk::Mode::read)) {
-        std::array<std::byte, index_entry_bytes> bytes{};
-        for (std::uint64_t at = 0;; at += bytes.size()) {
-            const auto read = (*index)->read_at(at, bytes);
-            if (!read || *read < bytes.size()) break;
-            const auto entry = decode_index(bytes);
-            if (!entry || entry->receive_unix_ms >= receive_unix_ms) break;
-            if (entry->epoch != start->header.epoch) continue;  // left behind by a repair
-            if (entry->position >= start->first_record()) from.position = entry->position;
-        }
-    }
-    if (auto done = seek(from); !done) return done;
+    if (auto done = seek(s.indexed_start(*start, receive_unix_ms)); !done) return done;
     for (;;) {
         auto item = next();
         if (!item) return std::unexpected(item.error());

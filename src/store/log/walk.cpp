@@ -12,7 +12,7 @@ constexpr std::size_t chunk_bytes = 256U << 10U;
 Outcome<Walk> Walk::open(disk::Disk& disk, const Segment& segment) {
     auto file = disk.open(segment.path, disk::Mode::read);
     if (!file) return std::unexpected(file.error());
-    return Walk{std::move(*file), segment.header.base};
+    return Walk{std::move(*file), segment.header.base, segment.file_bytes};
 }
 
 Outcome<Bytes> Walk::bytes_at(std::uint64_t position, std::size_t needed) {
@@ -22,7 +22,10 @@ Outcome<Bytes> Walk::bytes_at(std::uint64_t position, std::size_t needed) {
     };
     if (position >= from_ && position <= from_ + filled_ && (held().size() >= needed || ended_))
         return held();
-    buffer_.resize(std::max({buffer_.size(), chunk_bytes, needed}));
+    // No more than what is left of the file, and a byte that says where it ends.
+    const std::uint64_t skip = position - base_;
+    const std::uint64_t left = file_bytes_ > skip ? file_bytes_ - skip : 0;
+    buffer_.resize(std::max<std::size_t>(std::min<std::uint64_t>(chunk_bytes, left + 1), needed));
     const auto read = file_->read_at(position - base_, buffer_);
     if (!read) return std::unexpected(read.error());
     from_ = position;

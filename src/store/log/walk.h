@@ -19,13 +19,14 @@ class Walk {
     [[nodiscard]] Outcome<std::uint64_t> next_whole(std::uint64_t position, std::uint64_t end);
 
   private:
-    Walk(std::unique_ptr<disk::File> file, std::uint64_t base)
-        : file_{std::move(file)}, base_{base} {}
+    Walk(std::unique_ptr<disk::File> file, std::uint64_t base, std::uint64_t file_bytes)
+        : file_{std::move(file)}, base_{base}, file_bytes_{file_bytes} {}
 
     [[nodiscard]] Outcome<Bytes> bytes_at(std::uint64_t position, std::size_t needed);
 
     std::unique_ptr<disk::File> file_;
     std::uint64_t base_;
+    std::uint64_t file_bytes_;  // when it was listed
     std::vector<std::byte> buffer_;
     std::uint64_t from_ = 0;  // position of the buffer's first byte
     std::size_t filled_ = 0;

@@ -293,23 +293,17 @@ bool SimulatedDisk::power_is_off() const {
 
 void SimulatedDisk::restart(Survival survival) {
     State& state = *state_;
-    std::set<NodePtr> nodes;
-    for (const auto& [path, node] : state.names)
-        nodes.insert(node);
-    for (const auto& [path, node] : state.synced_names)
-        nodes.insert(node);
-    for (const NameChange& change : state.unsynced_names)
-        if (change.node) nodes.insert(change.node);
-    std::vector<NodePtr> in_order{nodes.begin(), nodes.end()};
-    // By name, not by address: the same seed must mean the same cut.
-    const auto name_of = [&](const NodePtr& node) {
-        for (const auto& [path, other] : state.names)
-            if (other == node) return path;
-        for (const auto& [path, other] : state.synced_names)
-            if (other == node) return "~" + path;
-        return std::string{"~~"};
+    // By name and by the order of changes, not by address: the same seed must mean the same cut.
+    std::vector<NodePtr> in_order;
+    const auto add = [&](const NodePtr& node) {
+        if (node && std::ranges::find(in_order, node) == in_order.end()) in_order.push_back(node);
     };
-    std::ranges::stable_sort(in_order, {}, name_of);
+    for (const auto& [path, node] : state.names)
+        add(node);
+    for (const auto& [path, node] : state.synced_names)
+        add(node);
+    for (const NameChange& change : state.unsynced_names)
+        add(change.node);
     for (const NodePtr& node : in_order)
         state.settle(*node, survival);
     state.names = state.synced_names;
