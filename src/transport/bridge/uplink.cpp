@@ -1,6 +1,6 @@
 #include "transport/bridge/uplink.h"
 
-#include "shared/wire/messages.h"
+#include "store/stream/kafka_record.h"
 
 #include <algorithm>
 
@@ -10,20 +10,7 @@ namespace {
 
 constexpr std::size_t take_at_once = 1000;
 
-// Kafka's topic names know no '/'.
-std::string kafka_name(const std::string& topic) {
-    std::string name = topic;
-    std::ranges::replace(name, '/', '.');
-    return name;
-}
-
 }  // namespace
-
-std::string key_of(const log::Record& record) {
-    const auto head = wire::decode_head(record.payload);
-    if (head && !head->device.empty()) return std::string{head->device.view()};
-    return record.sender;
-}
 
 Uplink::Uplink(
     std::unique_ptr<stream::Source> source, kafka::Producer& producer, UplinkOptions options
@@ -31,18 +18,12 @@ Uplink::Uplink(
     : source_{std::move(source)}, producer_{producer}, options_{std::move(options)} {}
 
 kafka::Record Uplink::record_of(const log::Record& record) const {
-    kafka::Record made;
     const auto mapped = options_.topics.find(record.topic);
-    made.topic = mapped == options_.topics.end() ? kafka_name(record.topic) : mapped->second;
-    made.key = key_of(record);
-    made.value = record.payload;
-    made.unix_ms = record.receive_unix_ms;
-    made.headers = {
-        {"stator-site", options_.site},
-        {"stator-sender", record.sender},
-        {"stator-identity", std::string{log::name_of(record.identity)}}
-    };
-    return made;
+    return stream::to_kafka(
+        record,
+        options_.site,
+        mapped == options_.topics.end() ? stream::kafka_topic_of(record.topic) : mapped->second
+    );
 }
 
 Outcome<bool> Uplink::send() {

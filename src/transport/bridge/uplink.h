@@ -77,7 +77,4 @@ class Uplink {
     std::string last_refusal_;
 };
 
-// The device a record is about: its payload's deviceID, else its sender.
-[[nodiscard]] std::string key_of(const log::Record& record);
-
 }  // namespace stator::bridge

@@ -84,6 +84,9 @@ class Consumer {
     // (take() and the destructor see to it), so a kill may bring some of it again.
     // Fault::not_found: the partition is another member's now, who takes again what is uncommitted.
     [[nodiscard]] virtual Outcome<void> commit(const Record& record) = 0;
+    // Records that Kafka had deleted before they were taken, since the last call (not those that
+    // went while this member was not there).
+    [[nodiscard]] virtual std::uint64_t missed() = 0;
     // How many partitions are this member's now.
     [[nodiscard]] virtual std::size_t partitions() const = 0;
     [[nodiscard]] virtual std::string trouble() const = 0;

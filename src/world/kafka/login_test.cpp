@@ -123,6 +123,22 @@ TEST(RealKafkaDoor, NobodyAtTheAddressIsSaidAndNotWaitedFor) {
     EXPECT_THAT((*made)->trouble(), HasSubstr("127.0.0.1:1"));
 }
 
+TEST(SimulatedKafkaDoor, WhatGrewOldUnreadIsCountedAsMissed) {
+    SimulatedKafka kafka;
+    auto producer = kafka.producer({.brokers = "simulated:9092"});
+    for (int i = 0; i < 5; ++i)
+        ASSERT_TRUE((*producer)->produce({.topic = "t", .key = "k", .value = std::to_string(i)}));
+    ASSERT_EQ((*producer)->poll(0).size(), 5U);
+    auto consumer = kafka.consumer({.brokers = "simulated:9092", .group = "g", .topics = {"t"}});
+    ASSERT_EQ((*consumer)->take(1, 0)->size(), 1U);
+    kafka.forget("t", 0, 3);
+    const auto records = (*consumer)->take(10, 0);
+    ASSERT_EQ(records->size(), 2U);
+    EXPECT_EQ(records->front().value, "3");
+    EXPECT_EQ((*consumer)->missed(), 2U);
+    EXPECT_EQ((*consumer)->missed(), 0U);
+}
+
 TEST(SimulatedKafkaDoor, ARecordWhoseAnswerWasLostIsThereAndComesTwiceWhenProducedAgain) {
     SimulatedKafka kafka;
     kafka.hold_answers(true);

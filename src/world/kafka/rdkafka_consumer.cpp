@@ -92,6 +92,11 @@ Outcome<std::vector<Record>> RealConsumer::take(std::size_t records_max, std::in
         if (put_out_) return fail(base::Fault::closed, trouble_.text());
         if (code == RdKafka::ERR_NO_ERROR) {
             made.push_back(record_of(*message));
+            const auto [next, first] =
+                expected_.try_emplace({message->topic_name(), message->partition()}, 0);
+            if (!first && message->offset() > next->second)
+                missed_ += static_cast<std::uint64_t>(message->offset() - next->second);
+            next->second = message->offset() + 1;
             continue;
         }
         if (code == RdKafka::ERR__PARTITION_EOF) continue;
@@ -173,6 +178,7 @@ void RealConsumer::rebalance_cb(
     sent_.clear();
     wanted_.clear();
     reached_.clear();
+    expected_.clear();
     mine_.clear();
     (void)consumer->unassign();
 }

@@ -32,6 +32,8 @@ class RealConsumer final : public Consumer,
     ) override;
     [[nodiscard]] Outcome<void> commit(const Record& record) override;
 
+    [[nodiscard]] std::uint64_t missed() override { return std::exchange(missed_, 0); }
+
     [[nodiscard]] std::size_t partitions() const override { return mine_.size(); }
 
     [[nodiscard]] std::string trouble() const override { return trouble_.text(); }
@@ -55,9 +57,11 @@ class RealConsumer final : public Consumer,
 
     std::unique_ptr<RdKafka::KafkaConsumer> consumer_;
     std::set<Place> mine_;
-    Offsets reached_;  // the highest that was asked for: nothing takes a commit back
-    Offsets wanted_;   // to be committed
-    Offsets sent_;     // under way; one commit at a time
+    Offsets reached_;   // the highest that was asked for: nothing takes a commit back
+    Offsets wanted_;    // to be committed
+    Offsets sent_;      // under way; one commit at a time
+    Offsets expected_;  // of the next record
+    std::uint64_t missed_ = 0;
     Trouble trouble_;
     bool put_out_ = false;
 };

@@ -51,6 +51,10 @@ std::vector<Record> SimulatedKafka::records(const std::string& topic) const {
     return made;
 }
 
+void SimulatedKafka::forget(const std::string& topic, std::int32_t partition, std::int64_t before) {
+    oldest_[{topic, partition}] = before;
+}
+
 std::int64_t SimulatedKafka::committed(
     const std::string& group, const std::string& topic, std::int32_t partition
 ) const {
@@ -172,6 +176,11 @@ Outcome<std::vector<Record>> SimulatedConsumer::take(
     settle();
     for (auto& [place, next] : next_) {
         const auto& partition = kafka_.topics_[place.first][static_cast<std::size_t>(place.second)];
+        const auto oldest = kafka_.oldest_.find(place);
+        if (oldest != kafka_.oldest_.end() && next < oldest->second) {
+            missed_ += static_cast<std::uint64_t>(oldest->second - next);
+            next = oldest->second;
+        }
         while (made.size() < records_max && next < static_cast<std::int64_t>(partition.size()))
             made.push_back(partition[static_cast<std::size_t>(next++)]);
     }

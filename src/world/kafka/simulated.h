@@ -2,8 +2,8 @@
 //
 // It keeps what the door promises and can misbehave on command: brokers away, brokers that store
 // and whose answer is lost, logins that fail. It is not Kafka in three things: nothing is
-// compressed, a killed member's partitions are free at once, and nothing grows old. Must outlive
-// its producers and consumers.
+// compressed, a killed member's partitions are free at once, and nothing grows old by itself. Must
+// outlive its producers and consumers.
 #pragma once
 
 #include "world/kafka/kafka.h"
@@ -40,7 +40,10 @@ class SimulatedKafka final : public Kafka {
     // Records are stored, and nobody is told: what a kill at that moment leaves behind.
     void hold_answers(bool hold) { hold_answers_ = hold; }
 
-    // All there is of a topic, by partition and offset.
+    // The records before that offset have grown old: readers that are behind miss them.
+    void forget(const std::string& topic, std::int32_t partition, std::int64_t before);
+
+    // All there ever was of a topic, by partition and offset.
     [[nodiscard]] std::vector<Record> records(const std::string& topic) const;
     // The next record that a group would begin with; -1: it has committed nothing.
     [[nodiscard]] std::int64_t committed(
@@ -72,6 +75,7 @@ class SimulatedKafka final : public Kafka {
 
     SimulatedSettings settings_;
     std::map<std::string, std::vector<std::vector<Record>>> topics_;  // by partition
+    std::map<Place, std::int64_t> oldest_;
     std::map<std::string, Group> groups_;
     std::uint64_t next_member_ = 1;
     std::uint64_t stored_ = 0;
@@ -112,6 +116,8 @@ class SimulatedConsumer final : public Consumer {
     ) override;
     [[nodiscard]] Outcome<void> commit(const Record& record) override;
 
+    [[nodiscard]] std::uint64_t missed() override { return std::exchange(missed_, 0); }
+
     [[nodiscard]] std::size_t partitions() const override { return next_.size(); }
 
     [[nodiscard]] std::string trouble() const override { return kafka_.trouble_of(options_); }
@@ -127,6 +133,7 @@ class SimulatedConsumer final : public Consumer {
     std::uint64_t member_;
     std::uint64_t generation_ = 0;
     std::size_t topics_known_ = 0;
+    std::uint64_t missed_ = 0;
     std::map<Place, std::int64_t> next_;    // of my partitions, to be taken
     std::map<Place, std::int64_t> wanted_;  // to be committed
 };

@@ -1,0 +1,62 @@
+#include "store/stream/kafka_record.h"
+
+#include "shared/wire/messages.h"
+
+#include <algorithm>
+
+namespace stator::stream {
+
+namespace {
+
+constexpr const char* site_header = "stator-site";
+constexpr const char* sender_header = "stator-sender";
+constexpr const char* identity_header = "stator-identity";
+constexpr const char* topic_header = "stator-topic";
+
+std::string header_of(const kafka::Record& record, const char* name, const std::string& otherwise) {
+    const auto found = record.headers.find(name);
+    return found == record.headers.end() ? otherwise : found->second;
+}
+
+}  // namespace
+
+std::string kafka_topic_of(std::string_view mqtt_topic) {
+    std::string name{mqtt_topic};
+    std::ranges::replace(name, '/', '.');
+    return name;
+}
+
+std::string key_of(const log::Record& record) {
+    const auto head = wire::decode_head(record.payload);
+    if (head && !head->device.empty()) return std::string{head->device.view()};
+    return record.sender;
+}
+
+kafka::Record to_kafka(
+    const log::Record& record, const std::string& site, std::string kafka_topic
+) {
+    kafka::Record made;
+    made.topic = std::move(kafka_topic);
+    made.key = key_of(record);
+    made.value = record.payload;
+    made.unix_ms = record.receive_unix_ms;
+    made.headers = {
+        {site_header, site},
+        {sender_header, record.sender},
+        {identity_header, std::string{log::name_of(record.identity)}},
+        {topic_header, record.topic}
+    };
+    return made;
+}
+
+log::Record from_kafka(const kafka::Record& record) {
+    log::Record made;
+    made.receive_unix_ms = record.unix_ms;
+    made.identity = log::Identity::vouched;
+    made.topic = header_of(record, topic_header, record.topic);
+    made.sender = header_of(record, sender_header, record.key);
+    made.payload = record.value;
+    return made;
+}
+
+}  // namespace stator::stream
