@@ -7,6 +7,22 @@
 #include <algorithm>
 
 namespace stator::log {
+namespace {
+
+Outcome<bool> is_all_zeros(disk::Disk& disk, const std::string& path) {
+    auto file = disk.open(path, disk::Mode::read);
+    if (!file) return std::unexpected(file.error());
+    std::vector<std::byte> bytes(64U << 10U);
+    for (std::uint64_t at = 0;; at += bytes.size()) {
+        const auto read = (*file)->read_at(at, bytes);
+        if (!read) return std::unexpected(read.error());
+        const Bytes got = Bytes{bytes}.first(*read);
+        if (!std::ranges::all_of(got, [](std::byte b) { return b == std::byte{0}; })) return false;
+        if (*read < bytes.size()) return true;
+    }
+}
+
+}  // namespace
 
 ClassWriter::ClassWriter(
     disk::Disk& disk, const std::string& log_directory, Class log_class, const Budget& budget
@@ -31,8 +47,14 @@ Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
         segments_.push_back(
             {segment.header.base, segment.header.epoch, segment.header.synced_position}
         );
-    spare_ = recovered.spare;
     unready_ = recovered.unready;
+    // A cut may have undone a spare's rename to a segment, but not what was written to it: records
+    // that were lost would stand up again behind those that take their place.
+    for (const std::string& path : recovered.spare) {
+        auto zeros = is_all_zeros(disk_, path);
+        if (!zeros) return std::unexpected(zeros.error());
+        (*zeros ? spare_ : unready_).push_back(path);
+    }
     end_ = recovered.end;
     // From the last to the first: a cut in the middle of this leaves no hole.
     for (const std::string& path : recovered.removed) {
@@ -40,6 +62,8 @@ Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
         const std::string index = path.substr(0, path.size() - 4) + ".index";
         if (disk_.exists(index)) (void)disk_.remove(index);
     }
+    for (const std::string& path : recovered.stray)
+        (void)disk_.remove(path);
     for (const std::string& path : recovered.sync_files) {
         const bool kept = std::ranges::any_of(recovered.segments, [&](const Segment& s) {
             return s.path == path;
@@ -142,6 +166,8 @@ Outcome<void> ClassWriter::begin_segment(const Moment& moment) {
     auto file = disk_.open(path, disk::Mode::create);
     if (!file) return std::unexpected(file.error());
     names_changed_ = true;
+    // Without a spare (a repair used more than the budget) the space is asked for now, or not had.
+    if (budget_.reserved) (void)(*file)->preallocate(budget_.segment_bytes);
     const std::vector<std::byte> snapshot = encode_snapshot(*moment.synced_marks);
     SegmentHeader header;
     header.log_class = class_;
@@ -168,8 +194,10 @@ Outcome<void> ClassWriter::begin_segment(const Moment& moment) {
     return {};
 }
 
+// A repair begins a segment whatever the budget says, so the last one may be one too many.
 bool ClassWriter::fits(std::size_t bytes) const {
-    return !segments_.empty() && file_ &&
+    const std::uint64_t whole = this->bytes() + (budget_.reserved ? 0 : bytes);
+    return !segments_.empty() && file_ && whole <= budget_.bytes &&
            end_ - segments_.back().base + bytes <= budget_.segment_bytes;
 }
 
@@ -228,6 +256,13 @@ Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
     const std::string index = path.substr(0, path.size() - 4) + ".index";
     if (disk_.exists(index)) (void)disk_.remove(index);
     names_changed_ = true;
+    // Removals must come to the disk in order, or a cut leaves an old segment before a hole.
+    if (removal_unsynced_ || removal_syncing_) {
+        if (auto done = disk_.sync_directory(directory_); !done)
+            return std::unexpected(done.error());
+    }
+    removal_unsynced_ = true;
+    removal_syncing_ = false;
     const bool recycle = segments_.size() + spare_.size() <= reserve_count();
     if (recycle) {
         const std::string unready = directory_ + "/unready-" + segment_name(segments_[0].base);
@@ -236,8 +271,11 @@ Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
         // The old name must be gone for good before the content is.
         if (auto done = disk_.sync_directory(directory_); !done)
             return std::unexpected(done.error());
+        removal_unsynced_ = false;
         unready_.push_back(unready);
-        if (auto done = fill_reserve(); !done) return std::unexpected(done.error());
+        // A full disk: it is zeroed when there is space; the segment is gone all the same.
+        if (auto done = fill_reserve(); !done && done.error().fault != base::Fault::full)
+            return std::unexpected(done.error());
         return true;
     }
     if (auto done = disk_.remove(path); !done) return std::unexpected(done.error());
@@ -249,6 +287,7 @@ void ClassWriter::add_to(
     std::vector<std::shared_ptr<disk::File>>& files, std::vector<std::string>& directories
 ) {
     if (std::exchange(names_changed_, false)) directories.push_back(directory_);
+    if (std::exchange(removal_unsynced_, false)) removal_syncing_ = true;
     files.insert(files.end(), unsynced_.begin(), unsynced_.end());
     unsynced_.clear();
     if (file_ && end_ != synced_) files.push_back(file_);

@@ -42,7 +42,10 @@ class ClassWriter {
         std::vector<std::shared_ptr<disk::File>>& files, std::vector<std::string>& directories
     );
 
-    void set_synced(std::uint64_t end) { synced_ = end; }
+    void set_synced(std::uint64_t end) {
+        synced_ = end;
+        removal_syncing_ = false;
+    }
 
     [[nodiscard]] std::uint64_t end() const { return end_; }
 
@@ -93,6 +96,8 @@ class ClassWriter {
     std::uint64_t synced_ = 0;
     std::uint64_t next_spare_ = 0;
     bool names_changed_ = false;
+    bool removal_unsynced_ = false;  // a segment's, since the last sync began
+    bool removal_syncing_ = false;   // one that the running sync covers
 };
 
 }  // namespace stator::log

@@ -58,7 +58,8 @@ Outcome<Scan> scan(disk::Disk& disk, const Segment& segment, Seen& seen) {
                 buffer.resize(std::max(buffer.size(), parsed.size));
                 break;  // read on
             }
-            records = parsed.kind == Parsed::Kind::record;
+            records =
+                parsed.kind == Parsed::Kind::record && parsed.header.epoch == segment.header.epoch;
             if (!records) break;
             note(seen, parsed);
             at += parsed.size;
@@ -84,6 +85,7 @@ class ClassRecovery {
         if (!listing) return std::unexpected(listing.error());
         out_.spare = std::move(listing->spare);
         out_.unready = std::move(listing->unready);
+        out_.stray = std::move(listing->stray);
         for (const std::string& path : listing->broken)
             drop(path, "its header is not whole");
         auto& segments = listing->segments;

@@ -15,6 +15,7 @@ struct RecoveredClass {
     std::vector<std::string> removed;
     std::vector<std::string> spare;
     std::vector<std::string> unready;
+    std::vector<std::string> stray;
     std::uint64_t end = 0;                // of the last segment
     std::size_t first_unsynced = 0;       // index of the segment that the scan began with
     bool torn = false;                    // the last segment holds bytes after `end`

@@ -30,6 +30,10 @@ Outcome<Listing> list_segments(disk::Disk& disk, const std::string& class_direct
         const std::string path = class_directory + "/" + entry.name;
         if (entry.name.starts_with("spare-")) listing.spare.push_back(path);
         if (entry.name.starts_with("unready-")) listing.unready.push_back(path);
+        if (entry.name.ends_with(".index")) {
+            const std::string log = entry.name.substr(0, entry.name.size() - 6) + ".log";
+            if (!disk.exists(class_directory + "/" + log)) listing.stray.push_back(path);
+        }
         const auto base = segment_base(entry.name);
         if (!base) continue;
         auto file = disk.open(path, disk::Mode::read);

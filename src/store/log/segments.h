@@ -24,6 +24,7 @@ struct Listing {
     std::vector<std::string> broken;   // paths: the header or the snapshot is not whole
     std::vector<std::string> spare;    // paths: reserved, zeroed, ready
     std::vector<std::string> unready;  // paths: reserved, to be zeroed first
+    std::vector<std::string> stray;    // paths: indexes without a segment
 };
 
 [[nodiscard]] std::string directory_of(const std::string& log_directory, Class log_class);

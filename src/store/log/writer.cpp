@@ -124,6 +124,7 @@ Outcome<void> Writer::State::start() {
         new_marks.emplace_back(sender, mark);
     }
     unsynced_marks.reserve(senders_max);
+    if (auto done = read_places(); !done) return done;
     for (std::size_t i = 0; i < class_count; ++i) {
         const auto c = static_cast<Class>(i);
         ClassWriter& log = classes[i];
@@ -133,6 +134,11 @@ Outcome<void> Writer::State::start() {
         }
         // A class that a cut kept from the new epoch last time enters it now.
         if (log.last_epoch() != epoch) {
+            while (!log.room_for_segment()) {
+                auto gone = log.retire_oldest(pins[i].position);
+                if (!gone) return std::unexpected(gone.error());
+                if (!*gone) break;
+            }
             if (auto done = begin_segment(c); !done) return done;
         } else if (auto done = log.resume(); !done) {
             return done;
@@ -143,7 +149,7 @@ Outcome<void> Writer::State::start() {
         publish(c, Word::end, log.end());
         publish(c, Word::epoch, epoch);
     }
-    return read_places();
+    return {};
 }
 
 Outcome<void> Writer::State::read_places() {
@@ -203,16 +209,17 @@ Outcome<void> Writer::State::make_room(Class c, std::size_t bytes) {
         const bool lately = clock.monotonic_us() - refreshed_us < refresh_every_us;
         if (!stuck[index_of(c)] || !lately) {
             if (auto done = read_places(); !done) return done;
-            while (!log.room_for_segment()) {
+            while (!log.fits(bytes) && !log.room_for_segment()) {
                 auto gone = log.retire_oldest(pins[index_of(c)].position);
                 if (!gone) return std::unexpected(gone.error());
                 if (!*gone) break;
             }
-            stuck[index_of(c)] = !log.room_for_segment();
+            stuck[index_of(c)] = !log.fits(bytes) && !log.room_for_segment();
         }
         publish(c, Word::first, log.first());
     }
     update_hold(c);
+    if (log.fits(bytes)) return {};
     if (!log.room_for_segment()) {
         const std::string& who = pins[index_of(c)].reader;
         return fail(

@@ -312,7 +312,10 @@ void SimulatedDisk::restart(Survival survival) {
             survival == Survival::all || (survival == Survival::random && state.draw(2) == 0);
         if (!there) continue;
         if (!change.gone.empty()) state.names.erase(change.gone);
-        if (!change.there.empty()) state.names[change.there] = change.node;
+        if (change.there.empty()) continue;
+        // A file has one name: a rename that came through took the earlier ones with it.
+        std::erase_if(state.names, [&](const auto& name) { return name.second == change.node; });
+        state.names[change.there] = change.node;
     }
     state.synced_names = state.names;
     state.unsynced_names.clear();
