@@ -41,6 +41,17 @@ struct Topics {
     std::string control = "control-message";
 };
 
+struct Kafka {
+    std::string bootstrap;  // empty: there is none
+    std::string security = "plaintext";
+    std::string mechanism = "SCRAM-SHA-512";
+    std::string username;
+    std::string password_file;
+    std::string ca;
+    std::string certificate;
+    std::string key;
+};
+
 struct Config {
     std::string state_dir;
     std::string site_name = "site";
@@ -48,6 +59,12 @@ struct Config {
     std::string listen_address = "127.0.0.1";
     Ports ports;
     Topics topics;
+    Kafka kafka;
+
+    // Where each consumer reads: "log" or "kafka".
+    std::string ingest_stream = "log";
+    std::string learn_stream = "log";
+    std::string level2_stream = "log";
 
     std::uint32_t ingest_max_rows = 3000;
     std::string ingest_upload_url;  // empty: this site's registry

@@ -95,6 +95,7 @@ std::vector<Key> make_keys() {
     add(key("topics.level1", &Config::topics, &Topics::level1, "level-1 inferences"));
     add(key("topics.level2", &Config::topics, &Topics::level2, "level-2 alerts"));
     add(key("topics.control", &Config::topics, &Topics::control, "commands", {"CONTROL-TOPIC"}));
+    add(key("ingest.stream", &Config::ingest_stream, "what it reads: log or kafka", {}));
     add(key("ingest.max_rows", &Config::ingest_max_rows, "rows of a raw CSV", {"MAX_ROWS"}));
     add(
         key("ingest.upload_url",
@@ -110,13 +111,29 @@ std::vector<Key> make_keys() {
     );
     add(key("learn.epochs", &Config::learn_epochs, "of the classifier", {"EPOCS", "EPOCHS"}));
     add(key("learn.batch_size", &Config::learn_batch_size, "of the classifier", {"BATCH_SIZE"}));
+    add(key("learn.stream", &Config::learn_stream, "what it reads: log or kafka", {}));
     add(key("learn.family", &Config::learn_family, "baseline or classifier", {}));
+    add(key("level2.stream", &Config::level2_stream, "what it reads: log or kafka", {}));
     add(key("node.interval_ms", &Config::node_interval_ms, "between two readings", {}));
     add(key("node.device", &Config::node_device, "deviceID of `stator node`", {}));
     add(key("log.telemetry_bytes", &Config::log_telemetry_bytes, "byte budget", {}));
     add(key("log.waveform_bytes", &Config::log_waveform_bytes, "byte budget", {}));
     add(key("log.alarm_bytes", &Config::log_alarm_bytes, "byte budget, preallocated", {}));
     add(key("log.control_bytes", &Config::log_control_bytes, "byte budget, preallocated", {}));
+    const auto kafka = [&](const char* name,
+                           std::string Kafka::* member,
+                           const char* what,
+                           std::vector<std::string> contract = {}) {
+        add(key(std::string{"kafka."} + name, &Config::kafka, member, what, std::move(contract)));
+    };
+    kafka("bootstrap", &Kafka::bootstrap, "host:port,host:port; empty: none", {"KAFKA-BROKER"});
+    kafka("security", &Kafka::security, "plaintext, ssl, sasl_plaintext or sasl_ssl");
+    kafka("mechanism", &Kafka::mechanism, "of sasl: SCRAM-SHA-512 or SCRAM-SHA-256");
+    kafka("username", &Kafka::username, "of sasl");
+    kafka("password_file", &Kafka::password_file, "of sasl: a file with the password");
+    kafka("ca", &Kafka::ca, "of ssl: a PEM file; empty: this machine's CAs");
+    kafka("certificate", &Kafka::certificate, "of ssl: our own, PEM; empty: none");
+    kafka("key", &Kafka::key, "of ssl: its key, PEM");
     add(key("demo.acceleration", &Config::demo_acceleration, "plant seconds in one of ours", {}));
     add(key("demo.seed", &Config::demo_seed, "of the simulated motor and its hidden fault", {}));
     add(key("paths.web", &Config::web_dir, "the built page; empty: beside the program", {}));

@@ -1,7 +1,7 @@
 #include "app/parts/parts.h"
+#include "app/parts/streams.h"
 #include "app/site/layout.h"
 #include "store/ingest/ingest.h"
-#include "store/stream/log_stream.h"
 
 namespace stator::parts {
 
@@ -9,8 +9,8 @@ namespace {
 
 class IngestPart final : public part::Part {
   public:
-    IngestPart(std::unique_ptr<stream::LogStream> stream, std::unique_ptr<ingest::Ingest> ingest)
-        : stream_{std::move(stream)}, ingest_{std::move(ingest)} {}
+    IngestPart(std::unique_ptr<Streams> streams, std::unique_ptr<ingest::Ingest> ingest)
+        : streams_{std::move(streams)}, ingest_{std::move(ingest)} {}
 
     [[nodiscard]] std::string_view name() const override { return "ingest"; }
 
@@ -18,10 +18,12 @@ class IngestPart final : public part::Part {
 
     void wait(std::int64_t timeout_us) override { ingest_->wait(timeout_us); }
 
-    std::string metrics() override { return ingest_->metrics().render(); }
+    std::string metrics() override {
+        return ingest_->metrics().render() + streams_->metrics.render();
+    }
 
   private:
-    std::unique_ptr<stream::LogStream> stream_;
+    std::unique_ptr<Streams> streams_;
     std::unique_ptr<ingest::Ingest> ingest_;
 };
 
@@ -43,10 +45,11 @@ Made make_ingest(doors::Doors& doors, const config::Config& config) {
     options.control_topic = config.topics.control;
     if (auto done = doors.disk.make_directories(layout.path("ingest")); !done)
         return std::unexpected(done.error());
-    auto stream = std::make_unique<stream::LogStream>(doors.disk, layout.log_directory());
-    auto made = ingest::Ingest::make(doors, *stream, std::move(options));
+    auto streams = make_streams(doors, config, "ingest.stream", config.ingest_stream);
+    if (!streams) return std::unexpected(streams.error());
+    auto made = ingest::Ingest::make(doors, *(*streams)->once, std::move(options));
     if (!made) return std::unexpected(made.error());
-    return std::make_unique<IngestPart>(std::move(stream), std::move(*made));
+    return std::make_unique<IngestPart>(std::move(*streams), std::move(*made));
 }
 
 }  // namespace stator::parts

@@ -1,7 +1,7 @@
 #include "app/parts/learn_options.h"
 #include "app/parts/parts.h"
+#include "app/parts/streams.h"
 #include "app/site/layout.h"
-#include "store/stream/log_stream.h"
 
 namespace stator::parts {
 
@@ -9,10 +9,8 @@ namespace {
 
 class LearnPart final : public part::Part {
   public:
-    LearnPart(
-        std::unique_ptr<stream::LogStream> stream, std::unique_ptr<pipeline::Pipeline> pipeline
-    )
-        : stream_{std::move(stream)}, pipeline_{std::move(pipeline)} {}
+    LearnPart(std::unique_ptr<Streams> streams, std::unique_ptr<pipeline::Pipeline> pipeline)
+        : streams_{std::move(streams)}, pipeline_{std::move(pipeline)} {}
 
     [[nodiscard]] std::string_view name() const override { return "learn"; }
 
@@ -20,10 +18,12 @@ class LearnPart final : public part::Part {
 
     void wait(std::int64_t timeout_us) override { pipeline_->wait(timeout_us); }
 
-    std::string metrics() override { return pipeline_->metrics().render(); }
+    std::string metrics() override {
+        return pipeline_->metrics().render() + streams_->metrics.render();
+    }
 
   private:
-    std::unique_ptr<stream::LogStream> stream_;
+    std::unique_ptr<Streams> streams_;
     std::unique_ptr<pipeline::Pipeline> pipeline_;
 };
 
@@ -55,10 +55,11 @@ Made make_learn(doors::Doors& doors, const config::Config& config) {
     for (const char* below : {"learn", "console"})
         if (auto done = doors.disk.make_directories(layout.path(below)); !done)
             return std::unexpected(done.error());
-    auto stream = std::make_unique<stream::LogStream>(doors.disk, layout.log_directory());
-    auto made = pipeline::Pipeline::make(doors, *stream, learn_options(config));
+    auto streams = make_streams(doors, config, "learn.stream", config.learn_stream);
+    if (!streams) return std::unexpected(streams.error());
+    auto made = pipeline::Pipeline::make(doors, *(*streams)->once, learn_options(config));
     if (!made) return std::unexpected(made.error());
-    return std::make_unique<LearnPart>(std::move(stream), std::move(*made));
+    return std::make_unique<LearnPart>(std::move(*streams), std::move(*made));
 }
 
 }  // namespace stator::parts

@@ -1,7 +1,7 @@
 #include "app/parts/parts.h"
+#include "app/parts/streams.h"
 #include "app/site/layout.h"
 #include "decide/level2/level2.h"
-#include "store/stream/log_stream.h"
 
 namespace stator::parts {
 
@@ -9,8 +9,8 @@ namespace {
 
 class Level2Part final : public part::Part {
   public:
-    Level2Part(std::unique_ptr<stream::LogStream> stream, std::unique_ptr<level2::Level2> level2)
-        : stream_{std::move(stream)}, level2_{std::move(level2)} {}
+    Level2Part(std::unique_ptr<Streams> streams, std::unique_ptr<level2::Level2> level2)
+        : streams_{std::move(streams)}, level2_{std::move(level2)} {}
 
     [[nodiscard]] std::string_view name() const override { return "level2"; }
 
@@ -18,10 +18,12 @@ class Level2Part final : public part::Part {
 
     void wait(std::int64_t timeout_us) override { level2_->wait(timeout_us); }
 
-    std::string metrics() override { return level2_->metrics().render(); }
+    std::string metrics() override {
+        return level2_->metrics().render() + streams_->metrics.render();
+    }
 
   private:
-    std::unique_ptr<stream::LogStream> stream_;
+    std::unique_ptr<Streams> streams_;
     std::unique_ptr<level2::Level2> level2_;
 };
 
@@ -45,10 +47,11 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
     options.control_topic = config.topics.control;
     if (auto made = doors.disk.make_directories(layout.path("level2")); !made)
         return std::unexpected(made.error());
-    auto stream = std::make_unique<stream::LogStream>(doors.disk, layout.log_directory());
-    auto made = level2::Level2::make(doors, *stream, std::move(options));
+    auto streams = make_streams(doors, config, "level2.stream", config.level2_stream);
+    if (!streams) return std::unexpected(streams.error());
+    auto made = level2::Level2::make(doors, *(*streams)->once, std::move(options));
     if (!made) return std::unexpected(made.error());
-    return std::make_unique<Level2Part>(std::move(stream), std::move(*made));
+    return std::make_unique<Level2Part>(std::move(*streams), std::move(*made));
 }
 
 }  // namespace stator::parts

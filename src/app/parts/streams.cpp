@@ -1,0 +1,98 @@
+#include "app/parts/streams.h"
+
+#include "app/site/layout.h"
+#include "store/stream/kafka_record.h"
+#include "store/stream/kafka_stream.h"
+#include "store/stream/log_stream.h"
+#include "world/kafka/rdkafka.h"
+
+#include <fmt/format.h>
+
+namespace stator::parts {
+
+namespace {
+
+constexpr std::size_t password_bytes_max = 4096;
+
+std::unexpected<Error> wrong(const char* key, const std::string& why) {
+    return fail(base::Fault::bad_input, fmt::format("stator.toml: {} {}", key, why));
+}
+
+Outcome<std::string> password_of(doors::Doors& doors, const std::string& file) {
+    auto text = doors.disk.read_all(file, password_bytes_max);
+    if (!text) return wrong("kafka.password_file", "cannot be read: " + text.error().what);
+    while (!text->empty() && (text->back() == '\n' || text->back() == '\r'))
+        text->pop_back();
+    if (text->empty()) return wrong("kafka.password_file", "is empty: " + file);
+    return text;
+}
+
+std::unique_ptr<stream::Stream> kafka_stream(
+    kafka::Kafka& kafka, const config::Config& config, kafka::Options connection
+) {
+    stream::KafkaStreamOptions options;
+    options.connection = std::move(connection);
+    options.site = config.site_name;
+    const auto name = [&](log::Class log_class, const std::string& topic) {
+        options.topics.at(static_cast<std::size_t>(log_class))
+            .push_back(stream::kafka_topic_of(topic));
+    };
+    name(log::Class::telemetry, config.topics.data);
+    name(log::Class::alarm, config.topics.level1);
+    name(log::Class::alarm, config.topics.level2);
+    name(log::Class::control, config.topics.control);
+    name(log::Class::control, "stator/devices/any/event");
+    name(log::Class::control, "stator/presence/any");
+    return std::make_unique<stream::KafkaStream>(kafka, std::move(options));
+}
+
+}  // namespace
+
+Outcome<kafka::Options> kafka_options(doors::Doors& doors, const config::Config& config) {
+    const config::Kafka& from = config.kafka;
+    if (from.bootstrap.empty()) return wrong("kafka.bootstrap", "is empty: name the brokers");
+    kafka::Options options;
+    options.brokers = from.bootstrap;
+    kafka::Credentials& who = options.credentials;
+    const bool sasl = from.security == "sasl_plaintext" || from.security == "sasl_ssl";
+    who.tls = from.security == "ssl" || from.security == "sasl_ssl";
+    if (!sasl && !who.tls && from.security != "plaintext")
+        return wrong("kafka.security", "must be plaintext, ssl, sasl_plaintext or sasl_ssl");
+    if (who.tls) {
+        who.ca_file = from.ca;
+        who.certificate_file = from.certificate;
+        who.key_file = from.key;
+    }
+    if (!sasl) return options;
+    if (from.username.empty()) return wrong("kafka.username", "is empty, and sasl needs one");
+    auto password = password_of(doors, from.password_file);
+    if (!password) return std::unexpected(password.error());
+    who.scram_user = from.username;
+    who.scram_password = *password;
+    who.scram_mechanism = from.mechanism;
+    return options;
+}
+
+Outcome<std::unique_ptr<Streams>> make_streams(
+    doors::Doors& doors,
+    const config::Config& config,
+    const std::string& key,
+    const std::string& choice
+) {
+    auto made = std::make_unique<Streams>();
+    if (choice == "log") {
+        made->inner =
+            std::make_unique<stream::LogStream>(doors.disk, site::Layout{config}.log_directory());
+    } else if (choice == "kafka") {
+        auto connection = kafka_options(doors, config);
+        if (!connection) return std::unexpected(connection.error());
+        made->kafka = std::make_unique<kafka::RealKafka>();
+        made->inner = kafka_stream(*made->kafka, config, std::move(*connection));
+    } else {
+        return wrong(key.c_str(), "must be log or kafka");
+    }
+    made->once = std::make_unique<stream::OnceStream>(*made->inner, made->metrics);
+    return made;
+}
+
+}  // namespace stator::parts

@@ -1,0 +1,37 @@
+// Streams says what a consumer reads, as the site's configuration has it: the log here, or Kafka.
+//
+// Either gives each numbered record once, and counts what came twice in `metrics`. What cannot work
+// (an unknown word, a password file that cannot be read) is an Error that names the key.
+#pragma once
+
+#include "app/config/config.h"
+#include "store/stream/sequences.h"
+#include "world/doors/doors.h"
+#include "world/kafka/kafka.h"
+
+#include <memory>
+#include <string>
+
+namespace stator::parts {
+
+// How this site connects to Kafka.
+[[nodiscard]] Outcome<kafka::Options> kafka_options(
+    doors::Doors& doors, const config::Config& config
+);
+
+struct Streams {
+    metrics::Metrics metrics;
+    std::unique_ptr<kafka::Kafka> kafka;  // real, or none: in the simulation all read the log
+    std::unique_ptr<stream::Stream> inner;
+    std::unique_ptr<stream::OnceStream> once;
+};
+
+// `choice` is "log" or "kafka", `key` the configuration's name for it.
+[[nodiscard]] Outcome<std::unique_ptr<Streams>> make_streams(
+    doors::Doors& doors,
+    const config::Config& config,
+    const std::string& key,
+    const std::string& choice
+);
+
+}  // namespace stator::parts
