@@ -102,7 +102,8 @@ void ClassWriter::tidy_index(const Segment& segment, std::uint64_t end) {
         const auto entry = decode_index(bytes);
         if (!entry || entry->epoch != segment.header.epoch || entry->position >= end) break;
     }
-    if (at < *size) (void)(*file)->truncate(at);
+    // Synced, or the next cut brings back an entry whose place another record has taken by then.
+    if (at < *size && (*file)->truncate(at)) (void)(*file)->sync();
 }
 
 Outcome<void> ClassWriter::resume() {
