@@ -168,7 +168,12 @@ Outcome<void> ClassWriter::begin_segment(const Moment& moment) {
     if (!file) return std::unexpected(file.error());
     names_changed_ = true;
     // Without a spare (a repair used more than the budget) the space is asked for now, or not had.
-    if (budget_.reserved) (void)(*file)->preallocate(budget_.segment_bytes);
+    if (budget_.reserved) {
+        if (auto done = (*file)->preallocate(budget_.segment_bytes); !done) {
+            (void)disk_.remove(path);
+            return done;
+        }
+    }
     const std::vector<std::byte> snapshot = encode_snapshot(*moment.synced_marks);
     SegmentHeader header;
     header.log_class = class_;
@@ -183,7 +188,8 @@ Outcome<void> ClassWriter::begin_segment(const Moment& moment) {
     encode(header, bytes);
     bytes.insert(bytes.end(), snapshot.begin(), snapshot.end());
     if (auto done = (*file)->write_at(0, bytes); !done) {
-        if (!budget_.reserved) (void)disk_.remove(path);
+        // A file without a header would look like a torn one at the next start.
+        (void)disk_.remove(path);
         return done;
     }
     if (file_ && end_ != synced_) unsynced_.push_back(std::move(file_));
