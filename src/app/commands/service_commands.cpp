@@ -170,6 +170,14 @@ void add_services(CLI::App& program, Chosen& chosen) {
         &Ports::ops_level2,
         parts::make_level2
     );
+    add_plain(
+        program,
+        chosen,
+        "bridge",
+        "The log to Kafka; control and alerts back",
+        &Ports::ops_bridge,
+        parts::make_bridge
+    );
     add_console(program, chosen);
     add_node(program, chosen);
 }

@@ -31,6 +31,7 @@ struct Ports {
     std::uint16_t ops_level2 = 9104;
     std::uint16_t ops_console = 9105;
     std::uint16_t ops_node = 9106;
+    std::uint16_t ops_bridge = 9107;
     std::uint16_t ops_up = 9100;
 };
 
@@ -43,7 +44,7 @@ struct Topics {
 
 struct Kafka {
     std::string bootstrap;  // empty: there is none
-    std::string security = "plaintext";
+    std::string security = "ssl";
     std::string mechanism = "SCRAM-SHA-512";
     std::string username;
     std::string password_file;

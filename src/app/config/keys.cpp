@@ -88,6 +88,7 @@ std::vector<Key> make_keys() {
     port("ops_learn", &Ports::ops_learn, "/healthz and /metrics, loopback");
     port("ops_level2", &Ports::ops_level2, "/healthz and /metrics, loopback");
     port("ops_console", &Ports::ops_console, "/healthz and /metrics, loopback");
+    port("ops_bridge", &Ports::ops_bridge, "/healthz and /metrics, loopback");
     port("ops_node", &Ports::ops_node, "/healthz and /metrics, loopback");
     add(key(
         "topics.data", &Config::topics, &Topics::data, "telemetry", {"DATA-TOPIC", "MQTT-TOPIC"}

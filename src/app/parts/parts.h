@@ -18,6 +18,8 @@ using Made = Outcome<std::unique_ptr<part::Part>>;
 [[nodiscard]] Made make_ingest(doors::Doors& doors, const config::Config& config);
 [[nodiscard]] Made make_learn(doors::Doors& doors, const config::Config& config);
 [[nodiscard]] Made make_level2(doors::Doors& doors, const config::Config& config);
+// Only for a site with Kafka (kafka.bootstrap); always a real one.
+[[nodiscard]] Made make_bridge(doors::Doors& doors, const config::Config& config);
 
 struct ConsoleOptions {
     std::string web_dir;  // empty: no page

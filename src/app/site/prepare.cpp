@@ -5,6 +5,7 @@
 #include "store/devices/registry.h"
 #include "store/identity/enrolment.h"
 #include "store/identity/tokens.h"
+#include "transport/bridge/bridge.h"
 #include "transport/gate/mosquitto_conf.h"
 
 #include <fmt/format.h>
@@ -58,7 +59,7 @@ Outcome<void> write_config(disk::Disk& disk, const config::Config& config, bool 
 
 Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Config& config) {
     config::Ports& ports = config.ports;
-    const std::array<std::pair<const char*, std::uint16_t*>, 13> wanted{{
+    const std::array<std::pair<const char*, std::uint16_t*>, 14> wanted{{
         {"MQTT for legacy devices", &ports.mqtt},
         {"MQTT over TLS", &ports.mqtts},
         {"device registry", &ports.devices},
@@ -71,6 +72,7 @@ Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Conf
         {"learn's /metrics", &ports.ops_learn},
         {"level2's /metrics", &ports.ops_level2},
         {"console's /metrics", &ports.ops_console},
+        {"bridge's /metrics", &ports.ops_bridge},
         {"node's /metrics", &ports.ops_node},
     }};
     std::vector<std::string> told;
@@ -118,6 +120,7 @@ Outcome<std::string> write_broker_conf(
     conf.port = config.ports.mqtts;
     conf.plain_port = config.ports.mqtt;
     conf.telemetry_bytes = config.log_telemetry_bytes;
+    if (!config.kafka.bootstrap.empty()) conf.required += "," + bridge::required_readers();
     auto text = gate::mosquitto_conf(conf);
     if (!text) return std::unexpected(text.error());
     for (const char* below : {"conf", "log", "run", "journal"})

@@ -70,6 +70,7 @@ Outcome<std::vector<process::Command>> prepare(
     add("ingest", {});
     add("learn", {});
     add("level2", {});
+    if (!config.kafka.bootstrap.empty()) add("bridge", {});
     std::vector<std::string> console{
         "--badge", options.badge, "--story-unix-ms", fmt::format("{}", options.story_unix_ms)
     };

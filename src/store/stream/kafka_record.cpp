@@ -21,8 +21,17 @@ std::string header_of(const kafka::Record& record, const char* name, const std::
 }  // namespace
 
 std::string kafka_topic_of(std::string_view mqtt_topic) {
-    std::string name{mqtt_topic};
-    std::ranges::replace(name, '/', '.');
+    std::string name;
+    std::size_t level = 0;
+    for (std::size_t from = 0; from <= mqtt_topic.size(); ++level) {
+        const std::size_t to = std::min(mqtt_topic.find('/', from), mqtt_topic.size());
+        // stator/devices/ID/event, stator/presence/ID: the id is the record's key.
+        if (level != 2 || !name.starts_with("stator.")) {
+            if (level != 0) name += '.';
+            name += mqtt_topic.substr(from, to - from);
+        }
+        from = to + 1;
+    }
     return name;
 }
 

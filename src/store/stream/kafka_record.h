@@ -16,7 +16,8 @@
 
 namespace stator::stream {
 
-// Kafka's topic names know no '/': it becomes '.'.
+// Kafka's topic names know no '/': it becomes '.'. Of the topics that each device has its own of,
+// Kafka has one for all: stator/devices/7/event is stator.devices.event.
 [[nodiscard]] std::string kafka_topic_of(std::string_view mqtt_topic);
 // The device a record is about: its payload's deviceID, else its sender.
 [[nodiscard]] std::string key_of(const log::Record& record);

@@ -342,7 +342,10 @@ TEST_F(KafkaStreamTest, TheKeyIsTheDeviceThatThePayloadNamesElseTheSender) {
     record.payload = reading("7", 1);
     const kafka::Record made = to_kafka(record, "here", kafka_topic_of(record.topic));
     EXPECT_EQ(made.key, "7");
-    EXPECT_EQ(made.topic, "stator.devices.7.event");
+    EXPECT_EQ(made.topic, "stator.devices.event");
+    EXPECT_EQ(kafka_topic_of("stator/presence/7"), "stator.presence");
+    EXPECT_EQ(kafka_topic_of("control-message"), "control-message");
+    EXPECT_EQ(kafka_topic_of("hall/3/pump"), "hall.3.pump");
     EXPECT_EQ(from_kafka(made).topic, record.topic);
     record.payload = "not JSON";
     EXPECT_EQ(key_of(record), "console");

@@ -3,12 +3,14 @@
 #include "store/stream/kafka_record.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace stator::bridge {
 
 namespace {
 
-constexpr std::size_t take_at_once = 1000;
+// So that no class of the log waits for long behind another.
+constexpr std::size_t records_a_step = 1000;
 
 }  // namespace
 
@@ -26,11 +28,41 @@ kafka::Record Uplink::record_of(const log::Record& record) const {
     );
 }
 
+// False: the producer has no room now.
+Outcome<bool> Uplink::produce(Sent& sent) {
+    auto id = producer_.produce(sent.record);
+    if (!id) {
+        if (id.error().fault == base::Fault::full) return false;
+        return std::unexpected(id.error());
+    }
+    sent.id = *id;
+    sent.state = State::under_way;
+    by_id_[sent.id] = &sent;
+    return true;
+}
+
+// Waits for every answer first: what follows in a partition fails with the first, and goes again
+// behind it.
+Outcome<bool> Uplink::send_again() {
+    if (!by_id_.empty()) return false;
+    for (Sent& sent : sent_) {
+        if (sent.state != State::again) continue;
+        auto accepted = produce(sent);
+        if (!accepted) return accepted;
+        if (!*accepted) return true;  // those behind it stay behind it
+        ++counts_.again;
+    }
+    some_again_ = false;
+    return true;
+}
+
 Outcome<bool> Uplink::send() {
+    if (some_again_) return send_again();
     bool worked = false;
-    while (sent_.size() < in_flight_max) {
+    for (std::size_t n = 0; n < records_a_step; ++n) {
+        if (sent_.size() >= in_flight_records_max || sent_bytes_ >= in_flight_bytes_max) break;
         if (waiting_.empty()) {
-            auto taken = source_->take(std::min(take_at_once, in_flight_max - sent_.size()));
+            auto taken = source_->take(records_a_step - n);
             if (!taken) return std::unexpected(taken.error());
             counts_.missed_bytes += source_->missed_bytes();
             if (taken->empty()) break;
@@ -39,19 +71,20 @@ Outcome<bool> Uplink::send() {
             );
         }
         const log::Record& record = waiting_.front();
-        Sent sent{.next = record.next, .bytes = record.payload.size()};
+        Sent& sent = sent_.emplace_back(Sent{.next = record.next});
         if (record.sender == options_.own_id) {
-            sent.done = true;
+            sent.state = State::done;
         } else {
-            auto id = producer_.produce(record_of(record));
-            if (!id) {
-                if (id.error().fault == base::Fault::full) break;  // the producer is behind
-                return std::unexpected(id.error());
+            sent.record = record_of(record);
+            auto accepted = produce(sent);
+            if (!accepted && accepted.error().fault == base::Fault::bad_input) {
+                refuse(sent, accepted.error().what);
+            } else if (!accepted || !*accepted) {
+                sent_.pop_back();
+                return accepted ? Outcome<bool>{worked} : accepted;
             }
-            sent.id = *id;
+            sent_bytes_ += sent.record.value.size();
         }
-        sent_.push_back(sent);
-        if (sent.id != 0) by_id_[sent.id] = &sent_.back();
         waiting_.pop_front();
         worked = true;
     }
@@ -59,38 +92,51 @@ Outcome<bool> Uplink::send() {
 }
 
 Outcome<bool> Uplink::commit() {
-    log::Offset next;
-    bool any = false;
-    while (!sent_.empty() && sent_.front().done) {
-        next = sent_.front().next;
+    std::size_t done = 0;
+    while (done < sent_.size() && sent_[done].state == State::done)
+        ++done;
+    if (done == 0) return false;
+    if (auto committed = source_->commit(sent_[done - 1].next); !committed)
+        return std::unexpected(committed.error());
+    for (std::size_t i = 0; i < done; ++i) {
+        sent_bytes_ -= sent_.front().record.value.size();
         sent_.pop_front();
-        any = true;
     }
-    if (!any) return false;
-    if (auto done = source_->commit(next); !done) return std::unexpected(done.error());
     return true;
 }
 
 bool Uplink::on_delivery(const kafka::Delivery& delivery) {
     const auto found = by_id_.find(delivery.id);
     if (found == by_id_.end()) return false;
-    found->second->done = true;
+    Sent& sent = *found->second;
+    by_id_.erase(found);
+    if (!delivery.stored && delivery.again) {
+        sent.state = State::again;
+        some_again_ = true;
+        return true;
+    }
+    sent.state = State::done;
     if (delivery.stored) {
         ++counts_.forwarded;
-        counts_.bytes += found->second->bytes;
+        counts_.bytes += sent.record.value.size();
     } else {
-        ++counts_.refused;
-        last_refusal_ = delivery.reason;
+        refuse(sent, delivery.reason);
     }
-    by_id_.erase(found);
     return true;
 }
 
+void Uplink::refuse(Sent& sent, const std::string& reason) {
+    sent.state = State::done;
+    ++counts_.refused;
+    last_refusal_ = reason;
+}
+
 Outcome<bool> Uplink::step() {
-    auto sent = send();
-    if (!sent) return sent;
+    // What is known to be in Kafka is committed even when nothing more can be sent.
     auto committed = commit();
     if (!committed) return committed;
+    auto sent = send();
+    if (!sent) return sent;
     return *sent || *committed;
 }
 

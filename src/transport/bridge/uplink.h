@@ -2,12 +2,13 @@
 //
 // Records go out in order, keyed by their device, many in flight; the log's offset is committed up
 // to the first that is not yet acknowledged. After a kill some go twice, with equal (device, boot,
-// seq). What the bridge itself brought down never goes up again. Memory: at most in_flight_max
-// records.
+// seq). What the bridge itself brought down never goes up again. What Kafka says it did not store,
+// for a reason that passes, goes again with all that follows, in order; what it will never take (a
+// record larger than it allows) is told, counted and passed over: the log still has it.
+// Memory: in_flight_records_max records or in_flight_bytes_max payload bytes, whatever comes first.
 #pragma once
 
 #include "store/stream/source.h"
-#include "world/clock/clock.h"
 #include "world/kafka/kafka.h"
 
 #include <cstddef>
@@ -15,24 +16,25 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 namespace stator::bridge {
 
-inline constexpr std::size_t in_flight_max = 20'000;
+inline constexpr std::size_t in_flight_records_max = 20'000;
+inline constexpr std::size_t in_flight_bytes_max = 4U << 20U;
 
 struct UplinkOptions {
     std::string site;               // marks our records, so that they do not come down again
     std::string own_id = "bridge";  // the bridge's MQTT client id
-    std::map<std::string, std::string> topics;  // MQTT -> Kafka; others keep their name, '/' as '.'
+    std::map<std::string, std::string> topics;  // MQTT -> Kafka; others: stream::kafka_topic_of()
 };
 
 struct UplinkCounts {
     std::uint64_t forwarded = 0;  // acknowledged by Kafka
-    std::uint64_t refused = 0;    // Kafka will never take them: told, counted, passed over
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;      // their payloads
+    std::uint64_t again = 0;      // produced once more
+    std::uint64_t refused = 0;    // Kafka will never take them
     std::uint64_t missed_bytes = 0;
 };
 
@@ -42,7 +44,8 @@ class Uplink {
         std::unique_ptr<stream::Source> source, kafka::Producer& producer, UplinkOptions options
     );
 
-    // Moves what can be moved without waiting; true when there was something.
+    // Moves what can be moved without waiting, a bounded piece at a time; true when there was
+    // something. An error leaves everything in its place: call again later.
     [[nodiscard]] Outcome<bool> step();
     // True when the delivery was one of ours.
     bool on_delivery(const kafka::Delivery& delivery);
@@ -53,18 +56,24 @@ class Uplink {
 
     [[nodiscard]] std::size_t in_flight() const { return sent_.size(); }
 
+    // Why Kafka refused a record for good, the last time; empty: it never did.
     [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
 
   private:
+    enum class State : std::uint8_t { under_way, again, done };
+
     struct Sent {
         log::Offset next;
-        std::uint64_t id = 0;  // 0: nothing to wait for
-        std::size_t bytes = 0;
-        bool done = false;
+        kafka::Record record;  // empty when it does not go up
+        std::uint64_t id = 0;
+        State state = State::under_way;
     };
 
     [[nodiscard]] Outcome<bool> send();
+    [[nodiscard]] Outcome<bool> send_again();
     [[nodiscard]] Outcome<bool> commit();
+    [[nodiscard]] Outcome<bool> produce(Sent& sent);
+    void refuse(Sent& sent, const std::string& reason);
     [[nodiscard]] kafka::Record record_of(const log::Record& record) const;
 
     std::unique_ptr<stream::Source> source_;
@@ -73,6 +82,8 @@ class Uplink {
     std::deque<log::Record> waiting_;       // taken, and not yet accepted by the producer
     std::deque<Sent> sent_;                 // in the log's order
     std::map<std::uint64_t, Sent*> by_id_;  // std::deque keeps addresses at push_back and pop_front
+    std::size_t sent_bytes_ = 0;
+    bool some_again_ = false;
     UplinkCounts counts_;
     std::string last_refusal_;
 };

@@ -1,0 +1,235 @@
+#include "transport/bridge/bridge.h"
+
+#include "store/log/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace stator::bridge {
+
+namespace {
+
+constexpr std::string_view tag = "bridge";
+constexpr const char* reader_name = "bridge";
+constexpr std::int64_t look_us = 2'000'000;
+// The wait is on telemetry: an alarm without any, or an answer of Kafka's, waits this long at most.
+constexpr std::int64_t wait_us_max = 10'000;
+
+constexpr std::array by_urgency{
+    log::Class::alarm, log::Class::control, log::Class::telemetry, log::Class::waveform
+};
+
+bool is_urgent(log::Class log_class) {
+    return log_class == log::Class::alarm || log_class == log::Class::control;
+}
+
+bool is_required(log::Class log_class) {
+    return log_class != log::Class::waveform;
+}
+
+std::string label_of(log::Class log_class) {
+    return metrics::label("class", log::name_of(log_class));
+}
+
+}  // namespace
+
+std::string required_readers() {
+    std::string text;
+    for (const log::Class log_class : by_urgency)
+        if (is_required(log_class))
+            text += fmt::format(
+                "{}{}:{}", text.empty() ? "" : ",", reader_name, log::name_of(log_class)
+            );
+    return text;
+}
+
+Bridge::Bridge(doors::Doors& doors, Options options)
+    : doors_{doors}, options_{std::move(options)} {}
+
+Outcome<std::unique_ptr<Bridge>> Bridge::make(
+    doors::Doors& doors, kafka::Kafka& kafka, stream::Stream& stream, Options options
+) {
+    std::unique_ptr<Bridge> made{new Bridge{doors, std::move(options)}};
+    const Options& its = made->options_;
+    for (auto* producer : {&made->urgent_, &made->bulk_}) {
+        auto opened = kafka.producer(its.kafka);
+        if (!opened) return std::unexpected(opened.error());
+        *producer = std::move(*opened);
+    }
+    for (const log::Class log_class : by_urgency) {
+        auto source = stream.open(
+            log_class,
+            {.name = reader_name,
+             .required = is_required(log_class),
+             .start = stream::Start::earliest}
+        );
+        if (!source) return std::unexpected(source.error());
+        kafka::Producer& producer = is_urgent(log_class) ? *made->urgent_ : *made->bulk_;
+        made->lanes_.push_back(
+            {.log_class = log_class,
+             .uplink = std::make_unique<Uplink>(
+                 std::move(*source),
+                 producer,
+                 UplinkOptions{
+                     .site = its.site, .own_id = its.mqtt.client_id, .topics = its.up_topics
+                 }
+             )}
+        );
+    }
+    auto client = doors.mqtt.connect(its.mqtt);
+    if (!client) return std::unexpected(client.error());
+    made->client_ = std::move(*client);
+    kafka::Options down = its.kafka;
+    down.group = its.site + ".bridge.down";
+    down.instance = reader_name;
+    for (const auto& [from, to] : its.down_topics)
+        down.topics.push_back(from);
+    auto consumer = kafka.consumer(down);
+    if (!consumer) return std::unexpected(consumer.error());
+    made->downlink_ = std::make_unique<Downlink>(
+        std::move(*consumer),
+        *made->client_,
+        doors.journal,
+        DownlinkOptions{.site = its.site, .topics = its.down_topics}
+    );
+    return made;
+}
+
+std::size_t Bridge::in_flight() const {
+    std::size_t n = 0;
+    for (const Lane& lane : lanes_)
+        n += lane.uplink->in_flight();
+    return n;
+}
+
+void Bridge::hear_kafka() {
+    for (const auto& producer : {std::cref(urgent_), std::cref(bulk_)})
+        for (const kafka::Delivery& delivery : producer.get()->poll(0)) {
+            // The ids of two producers may be equal: only its own lanes are asked.
+            for (Lane& lane : lanes_)
+                if (is_urgent(lane.log_class) == (&producer.get() == &urgent_) &&
+                    lane.uplink->on_delivery(delivery))
+                    break;
+        }
+}
+
+Outcome<bool> Bridge::step() {
+    hear_kafka();
+    for (const mqtt::Event& event : client_->poll())
+        downlink_->on_event(event);
+    if (const std::int64_t now_us = doors_.clock.monotonic_us();
+        looked_us_ == 0 || now_us - looked_us_ >= look_us) {
+        looked_us_ = now_us;
+        look_around();
+    }
+    bool worked = false;
+    std::optional<Error> failed;  // one lane's trouble does not stop the others
+    const auto note = [&](const Outcome<bool>& done) {
+        if (done) {
+            worked = worked || *done;
+        } else if (!failed && done.error().fault != base::Fault::again) {
+            failed = done.error();
+        }
+    };
+    for (Lane& lane : lanes_) {
+        note(lane.uplink->step());
+        tell_refusals(lane);
+    }
+    note(downlink_->step());
+    if (failed) return std::unexpected(*failed);
+    return worked;
+}
+
+void Bridge::tell_refusals(Lane& lane) {
+    const std::uint64_t refused = lane.uplink->counts().refused;
+    if (refused == lane.refused) return;
+    doors_.journal.warn(
+        tag,
+        fmt::format(
+            "Kafka will never take {} of the {} log's records, which stay there: {}",
+            refused - lane.refused,
+            log::name_of(lane.log_class),
+            lane.uplink->last_refusal()
+        )
+    );
+    lane.refused = refused;
+}
+
+void Bridge::wait(std::int64_t timeout_us) {
+    const auto telemetry =
+        std::ranges::find(lanes_, log::Class::telemetry, &Lane::log_class)->uplink.get();
+    telemetry->wait(std::min(timeout_us, wait_us_max));
+}
+
+// Says once that Kafka went, with how long the log lasts, and once that it is back.
+void Bridge::look_around() {
+    if (auto holdings = log::look_at(doors_.disk, options_.log_directory, doors_.clock.unix_ms()))
+        for (Lane& lane : lanes_)
+            lane.autonomy_days =
+                holdings->at(static_cast<std::size_t>(lane.log_class)).autonomy_days.value_or(-1);
+    if (auto lags = log::look_at_readers(doors_.disk, options_.log_directory))
+        for (Lane& lane : lanes_)
+            for (const log::ReaderLag& lag : *lags)
+                if (lag.place.reader == reader_name && lag.place.log_class == lane.log_class)
+                    lane.lag_bytes = lag.bytes;
+    std::string trouble = bulk_->trouble();
+    if (trouble.empty()) trouble = urgent_->trouble();
+    if (trouble.empty()) trouble = downlink_->trouble();
+    if (trouble.empty() != trouble_.empty()) {
+        std::swap(trouble, trouble_);
+        if (trouble_.empty())
+            doors_.journal.info(tag, status());
+        else
+            doors_.journal.warn(tag, status());
+    } else {
+        trouble_ = std::move(trouble);
+    }
+}
+
+std::string Bridge::status() const {
+    if (trouble_.empty()) return "Kafka is there";
+    double days = -1;
+    for (const Lane& lane : lanes_)
+        if (is_required(lane.log_class) && lane.autonomy_days >= 0 &&
+            (days < 0 || lane.autonomy_days < days))
+            days = lane.autonomy_days;
+    return fmt::format(
+        "Kafka is away ({}); the log holds what comes{}",
+        trouble_,
+        days < 0 ? std::string{} : fmt::format(", for {:.1f} days at this rate", days)
+    );
+}
+
+const metrics::Metrics& Bridge::metrics() {
+    const auto rise =
+        [this](const char* name, std::uint64_t now, std::uint64_t told, const std::string& label) {
+            metrics_.add(name, static_cast<double>(now - told), label);
+        };
+    for (Lane& lane : lanes_) {
+        const UplinkCounts& now = lane.uplink->counts();
+        const std::string label = label_of(lane.log_class);
+        const UplinkCounts& told = lane.told;
+        rise("stator_bridge_forwarded_records_total", now.forwarded, told.forwarded, label);
+        rise("stator_bridge_forwarded_bytes_total", now.bytes, told.bytes, label);
+        rise("stator_bridge_again_records_total", now.again, told.again, label);
+        rise("stator_bridge_refused_records_total", now.refused, told.refused, label);
+        rise("stator_bridge_missed_bytes_total", now.missed_bytes, told.missed_bytes, label);
+        lane.told = now;
+        metrics_.set(
+            "stator_bridge_in_flight_records", static_cast<double>(lane.uplink->in_flight()), label
+        );
+        metrics_.set("stator_bridge_lag_bytes", static_cast<double>(lane.lag_bytes), label);
+        if (lane.autonomy_days >= 0)
+            metrics_.set("stator_bridge_autonomy_days", lane.autonomy_days, label);
+    }
+    const DownlinkCounts& down = downlink_->counts();
+    rise("stator_bridge_brought_records_total", down.brought, down_told_.brought, {});
+    rise("stator_bridge_brought_refused_total", down.refused, down_told_.refused, {});
+    down_told_ = down;
+    metrics_.set("stator_bridge_kafka_connected", trouble_.empty() ? 1 : 0);
+    return metrics_;
+}
+
+}  // namespace stator::bridge
