@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
         chosen.state_dir = process::working_directory() + "/state";
         commands::add_site(program, chosen);
         commands::add_services(program, chosen);
+        commands::add_adopt(program, chosen);
         commands::add_devices(program, chosen);
         commands::add_tasks(program, chosen);
         commands::add_log(program, chosen);

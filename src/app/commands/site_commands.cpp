@@ -2,6 +2,7 @@
 #include "app/commands/opened.h"
 #include "app/demo/demo.h"
 #include "app/loop/loop.h"
+#include "app/parts/parts.h"
 #include "app/real/real.h"
 #include "app/site/prepare.h"
 #include "app/up/up.h"
@@ -14,6 +15,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace stator::commands {
@@ -50,9 +52,13 @@ int run_up(const std::string& state_dir) {
     for (const std::string& line : *ports)
         fmt::print("ports: {}\n", line);
     if (auto token = site::operator_token(real.doors, *config); !token) return tell(token.error());
-    for (const asset::Asset& asset : config->assets)
+    auto adopted = parts::adopted_devices(real.doors, *config);
+    if (!adopted) return tell(adopted.error());
+    for (const asset::Asset& asset : config->assets) {
+        if (std::ranges::find(*adopted, asset.device.view()) != adopted->end()) continue;
         if (auto done = site::provision(real.doors, *config, *site, asset); !done)
             return tell(done.error());
+    }
     auto commands = up::prepare(real.doors, *config, {});
     if (!commands) return tell(commands.error());
     up::Up up{real.doors, processes, *config, std::move(*commands)};

@@ -83,6 +83,8 @@ struct Config {
     std::uint64_t log_alarm_bytes = 64ULL << 20U;
     std::uint64_t log_control_bytes = 64ULL << 20U;
 
+    std::string adopt_map;  // of the brokers that the site keeps; empty: none
+
     double demo_acceleration = 40.0;  // seconds of plant time in one of ours
     std::uint64_t demo_seed = 7;
 

@@ -135,6 +135,12 @@ std::vector<Key> make_keys() {
     kafka("ca", &Kafka::ca, "of ssl: a PEM file; empty: this machine's CAs");
     kafka("certificate", &Kafka::certificate, "of ssl: our own, PEM; empty: none");
     kafka("key", &Kafka::key, "of ssl: its key, PEM");
+    add(
+        key("adopt.map",
+            &Config::adopt_map,
+            "reads other brokers into the log by this map; empty: none",
+            {})
+    );
     add(key("demo.acceleration", &Config::demo_acceleration, "plant seconds in one of ours", {}));
     add(key("demo.seed", &Config::demo_seed, "of the simulated motor and its hidden fault", {}));
     add(key("paths.web", &Config::web_dir, "the built page; empty: beside the program", {}));

@@ -5,10 +5,12 @@
 
 #include "app/config/config.h"
 #include "app/part/part.h"
+#include "transport/adopt/intake.h"
 #include "world/doors/doors.h"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace stator::parts {
 
@@ -20,6 +22,18 @@ using Made = Outcome<std::unique_ptr<part::Part>>;
 [[nodiscard]] Made make_level2(doors::Doors& doors, const config::Config& config);
 // Only for a site with Kafka (kafka.bootstrap); always a real one.
 [[nodiscard]] Made make_bridge(doors::Doors& doors, const config::Config& config);
+
+[[nodiscard]] Made make_adopt(
+    doors::Doors& doors,
+    const adopt::Ways& ways,
+    const config::Config& config,
+    const std::string& map_file
+);
+
+// The devices of assets that adopt.map feeds from other brokers: they are not to be enrolled here.
+[[nodiscard]] Outcome<std::vector<std::string>> adopted_devices(
+    doors::Doors& doors, const config::Config& config
+);
 
 struct ConsoleOptions {
     std::string web_dir;  // empty: no page

@@ -76,6 +76,7 @@ Outcome<std::vector<process::Command>> prepare(
     };
     if (options.with_node && options.recording.empty()) console.emplace_back("--plant");
     add("console", console);
+    if (!config.adopt_map.empty()) add("adopt", {});
     if (options.with_node) {
         std::vector<std::string> node{
             "--device", config.node_device, "--seed", fmt::format("{}", options.seed)

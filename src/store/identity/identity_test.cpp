@@ -54,10 +54,13 @@ TEST_F(IdentityTest, InitMakesEveryCredentialUnderOneCa) {
     EXPECT_EQ(site->admin_token.size(), 64U);  // 256 bits
     const std::string ca = read(site->ca_file());
     EXPECT_EQ(site->ca_sha256, world.tls.inspect(ca)->sha256_hex);
-    for (const char* name : {"ingest", "learn", "rollout", "console", "bridge", "level2-1"}) {
+    for (const char* name :
+         {"ingest", "learn", "rollout", "console", "bridge", "adopt", "level2-1"}) {
         const std::string chain = read(site->certificate_file(name));
         EXPECT_TRUE(world.tls.check(chain, ca)) << name;
-        const std::string role = std::string{name} == "level2-1" ? "level2" : "service";
+        const std::string role = std::string{name} == "level2-1" ? "level2"
+                                 : std::string{name} == "adopt"  ? "adopter"
+                                                                 : "service";
         EXPECT_EQ(world.tls.inspect(chain)->uri, "urn:stator:" + role + ":" + name);
         EXPECT_EQ(
             world.tls.public_key(read(site->key_file(name))).value(),

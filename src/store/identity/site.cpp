@@ -16,12 +16,13 @@ struct Service {
     Role role;
 };
 
-constexpr std::array<Service, 6> services{{
+constexpr std::array<Service, 7> services{{
     {"ingest", Role::service},
     {"learn", Role::service},
     {"rollout", Role::service},
     {"console", Role::service},
     {"bridge", Role::service},
+    {"adopt", Role::adopter},
     {"level2-1", Role::level2},
 }};
 

@@ -3,7 +3,8 @@
 //   <state>/pki/ca.pem ca.key              the CA; everything below is issued by it
 //               server.pem server.key      chain (leaf, CA) of every HTTPS and MQTT server
 //               NAME.pem NAME.key          client chains of ingest, learn, rollout, console, bridge
-//                                          (role service) and level2-1 (role level2)
+//                                          (role service), level2-1 (role level2) and
+//                                          adopt (role adopter)
 //               model-signing.key .pub     the registry signs models; devices hold the .pub
 //               tokens.json                operators' tokens, as hashes (tokens.h)
 //

@@ -12,8 +12,17 @@ constexpr std::size_t file_bytes_max = 1U << 20U;
 constexpr std::size_t tokens_max = 1000;
 constexpr std::int64_t reload_us = 1'000'000;
 
-constexpr std::array<std::string_view, 9> names{
-    "nobody", "sensor", "actor", "level2", "service", "viewer", "operator", "engineer", "admin"
+constexpr std::array<std::string_view, 10> names{
+    "nobody",
+    "sensor",
+    "actor",
+    "level2",
+    "service",
+    "adopter",
+    "viewer",
+    "operator",
+    "engineer",
+    "admin"
 };
 
 std::string make_token(chance::Chance& chance) {

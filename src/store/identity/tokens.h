@@ -16,13 +16,14 @@
 
 namespace stator::identity {
 
-// People have one of the last four. sensor..service (and viewer) stand in certificates.
+// People have one of the last four. sensor..adopter (and viewer) stand in certificates.
 enum class Role : std::uint8_t {
     nobody,
     sensor,
     actor,
     level2,
     service,
+    adopter,  // brings what other brokers vouch for
     viewer,
     operator_,
     engineer,

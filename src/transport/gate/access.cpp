@@ -8,8 +8,8 @@ namespace {
 
 using wire::TopicKind;
 
-constexpr std::array<std::string_view, 5> role_names{
-    "sensor", "actor", "level2", "service", "viewer"
+constexpr std::array<std::string_view, 6> role_names{
+    "sensor", "actor", "level2", "service", "viewer", "adopter"
 };
 
 bool is_device(Role role) {
@@ -17,6 +17,11 @@ bool is_device(Role role) {
 }
 
 }  // namespace
+
+bool is_about_a_device(TopicKind kind) {
+    return kind == TopicKind::data || kind == TopicKind::inference || kind == TopicKind::alert ||
+           kind == TopicKind::event;
+}
 
 std::string_view name_of(Role role) {
     return role_names[static_cast<std::size_t>(role)];
@@ -44,7 +49,7 @@ bool may_publish(Role role, std::string_view own_id, const wire::Place& place) {
     switch (place.kind) {
         case TopicKind::data:
         case TopicKind::inference:
-            return is_device(role) || role == Role::service;
+            return is_device(role) || role == Role::service || role == Role::adopter;
         case TopicKind::alert:
             return role == Role::level2 || role == Role::service;
         case TopicKind::control:
@@ -62,6 +67,7 @@ bool may_publish(Role role, std::string_view own_id, const wire::Place& place) {
 
 bool may_read(Role role, std::string_view own_id, const wire::Place& place) {
     if (role == Role::service || role == Role::viewer) return true;
+    if (role == Role::adopter) return false;
     switch (place.kind) {
         case TopicKind::data:
             return role == Role::level2;

@@ -1,14 +1,14 @@
 // Access is the table of rights: which role may publish and subscribe to what.
 //
-// | topic      | publish                 | subscribe                        |
-// | data       | sensor, actor, service  | level2, service, viewer          |
-// | inference  | sensor, actor, service  | service, viewer                  |
-// | alert      | level2, service         | actor, service, viewer           |
-// | control    | service                 | everybody                        |
-// | command    | service                 | its own device, service, viewer  |
-// | stored     | nobody: the gate only   | its own device, service, viewer  |
-// | event      | its own device, service | service, viewer                  |
-// | presence   | nobody: the gate only   | service, viewer                  |
+// | topic      | publish                         | subscribe                        |
+// | data       | sensor, actor, service, adopter | level2, service, viewer          |
+// | inference  | sensor, actor, service, adopter | service, viewer                  |
+// | alert      | level2, service                 | actor, service, viewer           |
+// | control    | service                         | everybody but an adopter         |
+// | command    | service                         | its own device, service, viewer  |
+// | stored     | nobody: the gate only           | its own device, service, viewer  |
+// | event      | its own device, service         | service, viewer                  |
+// | presence   | nobody: the gate only           | service, viewer                  |
 //
 // Wildcards, shared subscriptions and $SYS are for service and viewer. All else is denied.
 #pragma once
@@ -21,7 +21,9 @@
 
 namespace stator::gate {
 
-enum class Role : std::uint8_t { sensor, actor, level2, service, viewer };
+// The adopter brings what another broker vouches for: data and inferences about devices that are
+// not ours, and nothing that could act or decide on rights.
+enum class Role : std::uint8_t { sensor, actor, level2, service, viewer, adopter };
 
 [[nodiscard]] std::string_view name_of(Role role);
 [[nodiscard]] std::optional<Role> role_named(std::string_view name);
@@ -30,6 +32,9 @@ enum class Role : std::uint8_t { sensor, actor, level2, service, viewer };
 [[nodiscard]] constexpr bool is_listed(Role role) {
     return role == Role::sensor || role == Role::actor || role == Role::level2;
 }
+
+// Such a message says by its deviceID whom it is about.
+[[nodiscard]] bool is_about_a_device(wire::TopicKind kind);
 
 struct Claim {  // what a certificate says
     Role role = Role::viewer;

@@ -18,10 +18,11 @@ TEST(Access, is_the_table_and_nothing_else) {
         std::string readers;
     };
 
-    // Written out by hand from the contract: s sensor, a actor, 2 level2, v service, w viewer.
+    // Written out by hand from the contract: s sensor, a actor, 2 level2, v service, w viewer, o
+    // adopter.
     const std::vector<Row> rows{
-        {std::string{topics.data.view()}, "sav", "2vw"},
-        {std::string{topics.inference.view()}, "sav", "vw"},
+        {std::string{topics.data.view()}, "savo", "2vw"},
+        {std::string{topics.inference.view()}, "savo", "vw"},
         {std::string{topics.alert.view()}, "2v", "avw"},
         {std::string{topics.control.view()}, "v", "sa2vw"},
         {"stator/devices/me/command", "v", "sa2vw"},
@@ -40,7 +41,7 @@ TEST(Access, is_the_table_and_nothing_else) {
         {"$share/g/shaded-pole-motor-sensor_data", "", "vw"},
         {"", "", "vw"},
     };
-    const std::string letters = "sa2vw";
+    const std::string letters = "sa2vwo";
     for (const Row& row : rows)
         for (std::size_t i = 0; i < letters.size(); ++i) {
             const auto role = static_cast<Role>(i);

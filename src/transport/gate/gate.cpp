@@ -55,11 +55,6 @@ log::Class class_of(TopicKind kind, const Payload& payload) {
     return log::Class::control;
 }
 
-bool is_about_a_device(TopicKind kind) {
-    return kind == TopicKind::data || kind == TopicKind::inference || kind == TopicKind::alert ||
-           kind == TopicKind::event;
-}
-
 }  // namespace
 
 std::string_view name_of(Refusal refusal) {
@@ -97,7 +92,8 @@ std::optional<Refusal> Gate::admit(const mqtt::Peer& peer, Session& session) con
         if (!claim) return Refusal::certificate;
         if (claim->id != peer.client_id) return Refusal::id;
         session.role = claim->role;
-        session.identity = log::Identity::certificate;
+        session.identity =
+            claim->role == Role::adopter ? log::Identity::vouched : log::Identity::certificate;
         return still_admitted(session);
     }
     const devices::LegacyException* legacy = rights_.rights().find_legacy(peer.client_id);
@@ -249,6 +245,10 @@ std::optional<Refusal> Gate::judge(
             if (place.kind != TopicKind::alert) break;
             if (about.empty() || !rights_.rights().is_assigned(session.id, about))
                 return Refusal::device;
+            return std::nullopt;
+        case Role::adopter:
+            // What acts is enrolled here, and another broker's word on it is worth nothing.
+            if (about.empty() || rights_.rights().find(about) != nullptr) return Refusal::device;
             return std::nullopt;
         case Role::sensor:
         case Role::actor:

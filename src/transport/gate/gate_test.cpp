@@ -195,6 +195,45 @@ TEST_F(GateTest, stores_what_it_accepts_with_sender_and_time_before_it_answers) 
     EXPECT_EQ(storage.last_marks["7"], (Mark{"7", 2, 10}));
 }
 
+TEST_F(GateTest, keeps_what_an_adopter_brings_as_vouched_and_lets_it_decide_nothing) {
+    const auto adopter = join("adopter", "adopt");
+    ASSERT_NE(adopter, 0U);
+    const std::string foreign =
+        R"({"deviceID":"p-7","inference":0.9,"alarm":true,"boot":2,"seq":3})";
+    for (const char* topic : {data_topic, "motor-anomaly-level1-inference"}) {
+        ASSERT_EQ(publish(adopter, topic, foreign), Verdict::accept) << topic;
+        EXPECT_EQ(storage.records.back().identity, log::Identity::vouched);
+        EXPECT_EQ(storage.records.back().payload, foreign);
+    }
+    EXPECT_FALSE(storage.last_marks.contains("adopt"));
+    EXPECT_FALSE(storage.last_marks.contains("p-7"));
+    const std::size_t kept = storage.records.size();
+    // Whoever is known here, in whatever state, speaks for itself.
+    for (const std::string known : {"7", "8", "9", "old", "l2"}) {
+        const std::string text =
+            R"({"deviceID":")" + known + R"(","inference":0.9,"alarm":true,"boot":9,"seq":9})";
+        EXPECT_EQ(publish(adopter, data_topic, text), Verdict::deny) << known;
+        EXPECT_EQ(publish(adopter, "motor-anomaly-level1-inference", text), Verdict::deny);
+    }
+    EXPECT_EQ(publish(adopter, data_topic, R"({"current":1})"), Verdict::deny) << "for nobody";
+    for (const std::string topic :
+         {"motor-failure-alert-level2-inference",
+          "control-message",
+          "stator/devices/8/command",
+          "stator/devices/8/stored",
+          "stator/devices/8/event",
+          "stator/devices/p-7/event",
+          "stator/devices/adopt/event",
+          "stator/presence/8",
+          "stator/presence/p-7"}) {
+        EXPECT_EQ(publish(adopter, topic, foreign), Verdict::deny) << topic;
+        EXPECT_EQ(gate->subscribe(adopter, topic), Verdict::deny) << topic;
+        EXPECT_FALSE(gate->deliver(adopter, topic)) << topic;
+    }
+    EXPECT_EQ(gate->subscribe(adopter, "#"), Verdict::deny);
+    EXPECT_EQ(storage.records.size(), kept);
+}
+
 TEST_F(GateTest, puts_each_topic_into_its_log) {
     const auto sensor = join("sensor", "7");
     const auto level2 = join("level2", "l2");
