@@ -224,6 +224,9 @@ class KeptSite(Site):
                 found.append(pid)
         return found
 
+    def link(self):
+        return self.stator("console", "link").stdout.strip()
+
     def records(self, log_class, topic=None):
         """(identity, sender, topic, payload) of all."""
         lines = self.stator("log", "tail", "--class", log_class, "--all").stdout.splitlines()
