@@ -224,8 +224,14 @@ class KeptSite(Site):
                 found.append(pid)
         return found
 
+    def __exit__(self, *_):
+        super().__exit__()
+        self.output.unlink(missing_ok=True)
+
     def link(self):
-        return self.stator("console", "link").stdout.strip()
+        return wait_until(
+            "the page's link", lambda: self.stator("console", "link", check=False).stdout.strip()
+        )
 
     def records(self, log_class, topic=None):
         """(identity, sender, topic, payload) of all."""
@@ -300,7 +306,7 @@ class KeptBroker(unittest.TestCase):
         cls.foreign = ForeignBroker()
         cls.addClassCleanup(cls.foreign.stop)
         cls.site = KeptSite(cls.foreign.map())
-        cls.addClassCleanup(cls.site.stop)
+        cls.addClassCleanup(cls.site.__exit__)
         cls.site.stator("device", "add", OWN)
         # Until both sessions stand: a broker keeps nothing for who never came.
         wait_until("both of somebody else's listeners to be read", cls.heard, 30)
@@ -334,7 +340,7 @@ class KeptBroker(unittest.TestCase):
         self.assertEqual(message["current"], 1.25)
 
     def test_kill_9_of_the_adopting_process_loses_nothing_that_was_acknowledged(self):
-        kills = 50 if LONG else 4
+        kills = 20 if LONG else 4
         per_kill = 400
         total = kills * per_kill
         publisher = self.foreign.publisher("plant/l1/killed/state")
@@ -465,8 +471,7 @@ class KeptKafka(unittest.TestCase):
                     f"{sum(counts.values()) - total} twice, under equal numbers"
                 )
             finally:
-                site.stop()
-                shutil.rmtree(site.state, ignore_errors=True)
+                site.__exit__()
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ void add_console(CLI::App& program, Chosen& chosen) {
     command->add_option("--badge", options->badge, "Stands on the page all the time");
     command->add_option("--story-unix-ms", options->story_unix_ms, "Steps are told from then on");
     command->add_flag("--plant", options->has_plant, "The motor is a simulated one");
-    command->callback([&chosen, options] {
+    command->callback([&chosen, options, command] {
+        if (!command->get_subcommands().empty()) return;  // this comes after the link's own
         chosen.run = [&chosen, options] {
             return run_part(
                 chosen.state_dir,
