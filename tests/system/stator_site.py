@@ -35,16 +35,16 @@ def wait_until(what, condition, seconds=30.0):
 
 
 class Site:
-    """`stator demo` with a state directory of its own."""
+    """`stator demo`, or another command that runs a site, with a state directory of its own."""
 
-    def __init__(self, *arguments, state=None, environment=None):
+    def __init__(self, *arguments, state=None, environment=None, command="demo"):
         self.own_state = state is None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="stator-test-"))
         self.output = self.state.parent / (self.state.name + ".out")
         self.started = time.monotonic()
         with open(self.output, "wb") as out:
             self.process = subprocess.Popen(
-                [STATOR, "demo", "--state", self.state, *arguments],
+                [STATOR, command, "--state", self.state, *arguments],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

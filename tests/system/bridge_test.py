@@ -1,0 +1,275 @@
+"""`stator bridge` between a real site and a real Kafka of three nodes: what is acknowledged arrives.
+
+Everyday: a few rounds of each. STATOR_LONG=1: 50 rounds of kill -9 of the bridge, 50 of a node of
+Kafka, and Kafka away for ten minutes at 2,000 messages a second.
+"""
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from kafka_arrivals import Arrivals
+from kafka_broker import PASSWORD, USER, Kafka, missing
+from mqtt_load import ALARM, TELEMETRY, Load
+from stator_site import LONG, STATOR, Site, wait_until
+
+TOPICS = {TELEMETRY: TELEMETRY, ALARM: ALARM, "stator/devices/ID/event": "stator.devices.event"}
+CONTROL = "control-message"
+CATCH_UP_S = 600 if LONG else 60
+
+
+def count(short, long):
+    return long if LONG else short
+
+
+class BridgedSite(Site):
+    """A site with a bridge: `stator up`, without a motor of its own."""
+
+    def __init__(self, kafka):
+        state = tempfile.mkdtemp(prefix="stator-test-")
+        subprocess.run([STATOR, "init", "--state", state], check=True, capture_output=True)
+        password = os.path.join(state, "kafka.password")
+        with open(password, "w") as file:
+            file.write(PASSWORD + "\n")
+        os.chmod(password, 0o600)
+        environment = {
+            "STATOR_KAFKA_BOOTSTRAP": kafka.secure_bootstrap,
+            "STATOR_KAFKA_SECURITY": "sasl_ssl",
+            "STATOR_KAFKA_USERNAME": USER,
+            "STATOR_KAFKA_PASSWORD_FILE": password,
+            "STATOR_KAFKA_CA": str(kafka.ca),
+            # What arrives is no measurement: nothing shall be learnt from it.
+            "MAX_ROWS": "4000000000",
+        }
+        super().__init__(state=state, environment=environment, command="up")
+        self.own_state = True
+
+    def bridge(self):
+        """The bridge's process id; None while there is none."""
+        for pid in self.pids():
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+            except OSError:
+                continue
+            if words[0].endswith(b"/stator") and words[1:2] == [b"bridge"]:
+                return pid
+        return None
+
+    def ops(self, path):
+        """(status, text) of the bridge's own page; None while nobody answers."""
+        url = f"http://127.0.0.1:{self.ports()['ops_bridge']}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return None
+
+    def metric(self, name, label=""):
+        """None while there is none."""
+        answer = self.ops("/metrics")
+        if not answer:
+            return None
+        pattern = rf"^{name}(?:\{{[^}}]*{re.escape(label)}[^}}]*\}})? (\S+)$"
+        found = re.search(pattern, answer[1], re.MULTILINE)
+        return float(found.group(1)) if found else None
+
+    def last_words(self):
+        journal = self.state / "journal/bridge.log"
+        return journal.read_text(errors="replace")[-3000:] if journal.is_file() else "no journal"
+
+
+@unittest.skipIf(missing(), missing())
+class Bridge(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = Kafka(nodes=3, partitions=3)
+        cls.addClassCleanup(cls.kafka.stop)
+        cls.site = BridgedSite(cls.kafka)
+        cls.addClassCleanup(cls.site.__exit__)
+        wait_until("the bridge", lambda: cls.site.ops("/healthz"), 60)
+
+    # What the tests do.
+    def loaded(self, name, rate, devices=4):
+        load = Load(self.site, [f"{name}-{i}" for i in range(devices)], rate)
+        load.start()
+        self.addCleanup(load.stopping.set)
+        return load
+
+    def wait_arrived(self, load, arrivals, seconds=CATCH_UP_S):
+        """Until Kafka has all that is acknowledged now."""
+        load.check()
+        wanted = dict(load.acknowledged)
+        end = time.monotonic() + seconds
+        while arrivals.read().missing(wanted):
+            if time.monotonic() > end:
+                self.fail(
+                    f"{arrivals.missing(wanted)} of {sum(wanted.values())} are not in Kafka after "
+                    f"{seconds} s; the bridge's last words:\n{self.site.last_words()}"
+                )
+            time.sleep(0.2)
+
+    def judge(self, load, arrivals, **more):
+        """Ends the load; then everything it sent is in Kafka, whole, in order, as a newcomer reads."""
+        load.stop()
+        self.wait_arrived(load, arrivals)
+        for topic in TOPICS.values():
+            self.kafka.wait_in_sync(topic, 120)
+        seen = Arrivals(self.kafka, load, TOPICS).read()
+        figures = {**seen.verdict(), "messages a second": round(load.total() / load.seconds), **more}
+        print(f"{self.id().rsplit('.', 1)[1]}: {json.dumps(figures)}", flush=True)
+        self.assertGreater(figures["sent"], 0)
+        self.assertEqual(figures["missing"], 0)
+        self.assertEqual(seen.strange[:3], [])
+        self.assertEqual(figures["out of order"], 0)
+        return figures
+
+    def tell_round(self, done, arrivals):
+        if LONG and done:
+            print(f"after {done} rounds: {arrivals.seen()} seen, {arrivals.twice()} twice", flush=True)
+
+    def kill_bridge(self):
+        pid = wait_until("a bridge to kill", self.site.bridge)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    # What holds.
+    def test_what_is_acknowledged_arrives_though_the_bridge_is_killed(self):
+        load = self.loaded("bridge-killed", rate=500)
+        arrivals = Arrivals(self.kafka, load, TOPICS)
+        self.wait_arrived(load, arrivals)
+        chance = random.Random(7)
+        rounds = count(3, 50)
+        for n in range(rounds):
+            self.tell_round(n, arrivals)
+            self.kill_bridge()
+            self.wait_arrived(load, arrivals)  # by its successor
+            time.sleep(chance.random() * 0.5)  # at another moment of its work each time
+        self.judge(load, arrivals, rounds=rounds)
+
+    def test_what_is_acknowledged_arrives_once_though_a_node_of_kafka_is_killed(self):
+        load = self.loaded("node-killed", rate=500)
+        arrivals = Arrivals(self.kafka, load, TOPICS)
+        self.wait_arrived(load, arrivals)
+        chance = random.Random(11)
+        rounds = count(1, 50)
+        pid = self.site.bridge()
+        for n in range(rounds):
+            self.tell_round(n, arrivals)
+            for topic in TOPICS.values():
+                self.kafka.wait_in_sync(topic, 120)
+            node = self.kafka.nodes[n % 3]
+            time.sleep(chance.random() * 0.5)
+            self.kafka.kill(node)
+            self.wait_arrived(load, arrivals)  # by way of the other two
+            self.kafka.start(node)
+        figures = self.judge(load, arrivals, rounds=rounds)
+        self.assertEqual(self.site.bridge(), pid, "the bridge did not live through it")
+        self.assertEqual(figures["twice"], 0)
+
+    def test_kafka_may_be_away_and_how_long_is_told(self):
+        load = self.loaded("kafka-away", rate=count(400, 2000))
+        arrivals = Arrivals(self.kafka, load, TOPICS)
+        self.wait_arrived(load, arrivals)
+        pid = self.site.bridge()
+        for node in self.kafka.nodes:
+            self.kafka.kill(node)
+        began = time.monotonic()
+        wait_until(
+            "the bridge to miss Kafka",
+            lambda: self.site.metric("stator_bridge_kafka_connected") == 0,
+            60,
+        )
+        days = wait_until(
+            "the days of autonomy",
+            lambda: self.site.metric("stator_bridge_autonomy_days", 'class="telemetry"'),
+            60,
+        )
+        self.assertGreater(days, 0)
+        self.assertRegex(self.site.ops("/status")[1], r"Kafka is away.*\d days")
+        self.assertEqual(self.site.ops("/healthz")[0], 200)  # a bridge without Kafka is well
+        behind = self.site.metric("stator_bridge_lag_bytes", 'class="telemetry"')
+        wait_until(
+            "the backlog to grow",
+            lambda: self.site.metric("stator_bridge_lag_bytes", 'class="telemetry"') > behind,
+        )
+        while time.monotonic() < began + count(0, 600):
+            load.check()
+            time.sleep(1)
+        away = time.monotonic() - began
+        backlog = load.total_acknowledged() - arrivals.seen()
+        for node in self.kafka.nodes:
+            self.kafka.launch(node)
+        self.kafka.wait_ready()
+        back = time.monotonic()
+        self.wait_arrived(load, arrivals)
+        caught_up = time.monotonic() - back
+        wait_until(
+            "the bridge to see Kafka",
+            lambda: self.site.metric("stator_bridge_kafka_connected") == 1,
+            60,
+        )
+        self.assertEqual(self.site.bridge(), pid, "the bridge did not live through it")
+        self.judge(
+            load, arrivals, away_s=round(away), backlog=backlog, caught_up_s=round(caught_up, 1)
+        )
+
+    def control_log(self, wanted):
+        lines = self.site.stator("log", "tail", "--class", "control", "--all").stdout.splitlines()
+        return [line for line in lines if wanted in line]
+
+    def in_kafka(self, topic, wanted):
+        said = self.kafka.kcat("-C", "-q", "-e", "-t", topic, "-o", "beginning", "-J").decode()
+        return [json.loads(line) for line in said.splitlines() if wanted in line]
+
+    def test_control_comes_down_under_the_bridges_name_and_never_goes_up_again(self):
+        down = '{"command":"train-model","payload":"came-down.csv"}'
+        self.kafka.kcat("-P", "-t", CONTROL, "-k", "someone", input=down.encode())
+        wait_until("the control message on MQTT", lambda: self.control_log("came-down.csv"), 30)
+        # Up, after it and in the same class of the log: when this is there, that would be, too.
+        up = '{"command":"train-model","payload":"went-up.csv"}'
+        site = self.site
+        subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(site.ports()["mqtts"]), "-V", "5",
+             "--cafile", site.state / "pki/ca.pem", "--cert", site.state / "pki/rollout.pem",
+             "--key", site.state / "pki/rollout.key", "-i", "rollout", "-q", "1", "-t", CONTROL,
+             "-m", up],
+            check=True, timeout=30,
+        )  # fmt: skip
+        (record,) = wait_until("the site's own one", lambda: self.in_kafka(CONTROL, "went-up.csv"))
+        headers = dict(zip(record["headers"][::2], record["headers"][1::2]))
+        self.assertEqual(headers["stator-sender"], "rollout")
+        self.assertEqual(headers["stator-topic"], CONTROL)
+        self.assertEqual(headers["stator-site"], "site")
+        self.assertEqual(record["payload"], up)
+        # Once more around would be: down again what went up, up again what came down.
+        again = '{"command":"train-model","payload":"came-later.csv"}'
+        self.kafka.kcat("-P", "-t", CONTROL, "-k", "rollout", input=again.encode())
+        wait_until("the later one on MQTT", lambda: self.control_log("came-later.csv"), 30)
+        self.assertEqual(len(self.in_kafka(CONTROL, "came-down.csv")), 1)
+        (line,) = self.control_log("came-down.csv")
+        self.assertEqual(line.split()[2], "bridge")
+        self.assertEqual(len(self.control_log("went-up.csv")), 1)
+
+    def test_a_stranger_is_told_how_it_is(self):
+        self.assertEqual(self.site.ops("/healthz")[0], 200)
+        for name in ("forwarded_records_total", "lag_bytes", "in_flight_records"):
+            self.assertIsNotNone(self.site.metric(f"stator_bridge_{name}", 'class="telemetry"'))
+        said = subprocess.run(
+            [STATOR, "bridge", "--help"], capture_output=True, text=True, timeout=20
+        )
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("Kafka", said.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
