@@ -63,6 +63,7 @@ share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 unclean.leader.election.enable=false
 auto.create.topics.enable=true
+log.retention.ms=-1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 num.network.threads=2
@@ -117,6 +118,7 @@ class Kafka:
         self.partitions = partitions
         self.heap = heap
         self.processes = {}
+        self.listener = None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stator-kafka-"))
         try:
             ports = free_ports(3 * nodes)
@@ -153,13 +155,18 @@ class Kafka:
         return self.directory / "ca.pem"
 
     def environment(self):
-        """What tells our own tests where this Kafka is."""
+        """What tells our own tests where this Kafka is, and lets them kill and start its nodes."""
+        if self.listener is None:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            threading.Thread(target=serve_commands, args=(self, self.listener), daemon=True).start()
+        port = self.listener.getsockname()[1]
         return {
             "STATOR_KAFKA_BOOTSTRAP": self.bootstrap,
             "STATOR_KAFKA_SECURE_BOOTSTRAP": self.secure_bootstrap,
             "STATOR_KAFKA_CA": str(self.ca),
             "STATOR_KAFKA_USER": USER,
             "STATOR_KAFKA_PASSWORD": PASSWORD,
+            "STATOR_KAFKA_TELL": f"{sys.executable} {__file__} tell {port}",
         }
 
     # What can happen to it.
@@ -175,6 +182,8 @@ class Kafka:
             self.wait_ready()
 
     def stop(self):
+        if self.listener is not None:
+            self.listener.close()
         for process in self.processes.values():
             process.kill()  # nobody reads its files again: no orderly end, which takes seconds
         for process in self.processes.values():
@@ -309,7 +318,10 @@ class Kafka:
 
 def serve_commands(kafka, listener):
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
         with connection:
             words = connection.makefile().readline().split()
             try:
@@ -335,14 +347,10 @@ def main():
     parser.add_argument("--partitions", type=int, default=1)
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with Kafka(wanted.nodes, wanted.partitions) as kafka, socket.create_server(
-        ("127.0.0.1", 0)
-    ) as listener:
-        threading.Thread(target=serve_commands, args=(kafka, listener), daemon=True).start()
+    with Kafka(wanted.nodes, wanted.partitions) as kafka:
         for name, value in kafka.environment().items():
-            print(f"export {name}={value}")
-        port = listener.getsockname()[1]
-        print(f'export STATOR_KAFKA_TELL="{sys.executable} {__file__} tell {port}"', flush=True)
+            print(f'export {name}="{value}"')
+        sys.stdout.flush()
         sys.stdin.read()
 
 

@@ -120,7 +120,10 @@ Outcome<std::string> write_broker_conf(
     conf.port = config.ports.mqtts;
     conf.plain_port = config.ports.mqtt;
     conf.telemetry_bytes = config.log_telemetry_bytes;
-    if (!config.kafka.bootstrap.empty()) conf.required += "," + bridge::required_readers();
+    // Who reads Kafka must not pin a log that it never comes to.
+    if (config.ingest_stream != "log") conf.required.clear();
+    if (!config.kafka.bootstrap.empty())
+        conf.required += (conf.required.empty() ? "" : ",") + bridge::required_readers();
     auto text = gate::mosquitto_conf(conf);
     if (!text) return std::unexpected(text.error());
     for (const char* below : {"conf", "log", "run", "journal"})

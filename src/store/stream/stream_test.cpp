@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 namespace stator::stream {
@@ -349,6 +351,24 @@ TEST_F(KafkaStreamTest, TheKeyIsTheDeviceThatThePayloadNamesElseTheSender) {
     EXPECT_EQ(from_kafka(made).topic, record.topic);
     record.payload = "not JSON";
     EXPECT_EQ(key_of(record), "console");
+}
+
+// The example of docs/formats/kafka.md.
+TEST(KafkaRecord, IsWrittenAsTheFormatsPageSays) {
+    log::Record record;
+    record.topic = "shaded-pole-motor-sensor_data";
+    record.sender = "14333616";
+    record.receive_unix_ms = 1'669'170'000'000;
+    record.payload = R"({"deviceID":"14333616","boot":1,"seq":1,"current":0.61})";
+    const kafka::Record made = to_kafka(record, "hall-3", kafka_topic_of(record.topic));
+    std::string page = "    topic  " + made.topic + "\n    key    " + made.key + "\n    value  " +
+                       made.value + "\n    time   " + std::to_string(made.unix_ms) + "\n";
+    for (const auto& [name, value] : made.headers)
+        page += "    " + name + ": " + value + "\n";
+    std::ifstream file{STATOR_SOURCE_DIR "/docs/formats/kafka.md"};
+    const std::string text{std::istreambuf_iterator<char>{file}, {}};
+    ASSERT_FALSE(text.empty());
+    EXPECT_NE(text.find(page), std::string::npos) << page;
 }
 
 TEST_F(KafkaStreamTest, BrokersThatAreAwayMeanNothingToTakeAndNoError) {
