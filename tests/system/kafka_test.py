@@ -4,9 +4,7 @@ import pathlib
 import re
 import struct
 import subprocess
-import threading
 import unittest
-import urllib.request
 
 from kafka_broker import Kafka, missing
 from stator_site import LONG, STATOR, Site, wait_until
@@ -109,114 +107,8 @@ class ThreeNodes(unittest.TestCase):
             self.assertEqual(sorted(read.split()), [b"one", b"two"])
 
 
-class Carrier:
-    """A stranger's bridge: mosquitto_sub into kcat. No headers, no numbers of its own."""
-
-    data = "shaded-pole-motor-sensor_data"
-    control = "control-message"
-
-    def __init__(self, site, kafka):
-        self.kafka = kafka
-        pki = site.state / "pki"
-        self.sub = subprocess.Popen(
-            [
-                "mosquitto_sub", "-h", "127.0.0.1", "-p", str(site.ports()["mqtts"]),
-                "--cafile", pki / "ca.pem", "--cert", pki / "bridge.pem",
-                "--key", pki / "bridge.key", "-i", "bridge", "-c", "-q", "1", "-F", "%t\t%p",
-                "-t", self.data, "-t", self.control,
-            ],
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
-        # kcat reads its input in blocks: what comes seldom is given to one of its own.
-        self.safe = ["-E", "-q", "-K", "\t", "-X", "acks=all", "-X", "enable.idempotence=true"]
-        self.stream = subprocess.Popen(
-            ["kcat", "-b", kafka.bootstrap, "-P", "-t", self.data, *self.safe],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self.carried = 0
-        self.thread = threading.Thread(target=self.carry, daemon=True)
-        self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.sub.kill()
-        self.stream.kill()
-        self.thread.join(60)
-        self.sub.wait()
-        self.stream.wait()
-        self.sub.stdout.close()
-        self.stream.stdin.close()
-
-    def carry(self):
-        for line in self.sub.stdout:
-            topic, payload = line.split(b"\t", 1)
-            device = re.search(rb'"deviceID":"([^"]*)"', payload)
-            keyed = (device.group(1) if device else b"-") + b"\t" + payload
-            if topic.decode() == self.control:
-                self.kafka.kcat("-P", "-t", self.control, *self.safe, input=keyed)
-                continue
-            try:
-                self.stream.stdin.write(keyed)
-                self.stream.stdin.flush()
-            except BrokenPipeError:
-                return
-            self.carried += 1
-
-
-def metric(site, service, name):
-    """The sum over its labels; 0 when there is none yet."""
-    try:
-        address = f"http://127.0.0.1:{site.ports()[service]}/metrics"
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            text = answer.read().decode()
-    except OSError:
-        return 0
-    return sum(float(v) for v in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
-
-
 @unittest.skipIf(missing(), missing())
 class WholeSite(unittest.TestCase):
-    def test_ingest_and_level_2_live_on_kafka_alone_and_outlast_its_absence(self):
-        with Kafka() as kafka:
-            password = kafka.directory / "password"
-            password.write_text(kafka.environment()["STATOR_KAFKA_PASSWORD"] + "\n")
-            environment = {
-                "STATOR_INGEST_STREAM": "kafka",
-                "STATOR_LEVEL2_STREAM": "kafka",
-                "STATOR_KAFKA_BOOTSTRAP": kafka.secure_bootstrap,
-                "STATOR_KAFKA_SECURITY": "sasl_ssl",
-                "STATOR_KAFKA_CA": str(kafka.ca),
-                "STATOR_KAFKA_USERNAME": "stator",
-                "STATOR_KAFKA_PASSWORD_FILE": str(password),
-            }
-            with Site(environment=environment) as site:
-                site.wait_for_step(2, 60)
-                wait_until(
-                    "readings in the log",
-                    lambda: (site.overview() or {"loop": {"readings": 0}})["loop"]["readings"] > 100,
-                )
-                self.assertEqual(metric(site, "ops_ingest", "stator_ingest_rows_total"), 0)
-                with Carrier(site, kafka):
-                    site.wait_for_step(5, 90)
-                    kafka.kill()
-                    kafka.start()
-                    # The fault that grows meanwhile is found by level 2, in readings that Kafka
-                    # has only now, with a model that was announced by Kafka.
-                    site.wait_for_step(6, 120)
-                    wait_until(
-                        "an alarm of level 2",
-                        lambda: any(e["level"] == 2 for e in (site.overview() or {})["episodes"]),
-                        60,
-                    )
-                    rows = metric(site, "ops_ingest", "stator_ingest_rows_total")
-                    judged = metric(site, "ops_level2", "stator_level2_records_judged_total")
-                    print(f"kafka site: {rows:.0f} rows, {judged:.0f} readings judged")
-                    self.assertGreater(rows, 200)
-                    self.assertGreater(judged, 100)
-
     def test_a_wrong_setting_is_named(self):
         with Site(environment={"STATOR_INGEST_STREAM": "kafak"}) as site:
             wait_until(
