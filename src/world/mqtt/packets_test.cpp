@@ -110,7 +110,7 @@ TEST(Packets, AMutatedStreamIsReadWithoutLookingPastItsEnd) {
         "a/b\x00\x0A\x04\x01\x01\x23\x01"
         "hello"s;
     std::size_t read = 0;
-    for (int i = 0; i < 50'000; ++i) {
+    for (int i = 0; i < 10'000; ++i) {
         std::string bytes = good;
         for (auto n = random() % 4; n > 0; --n)
             bytes[random() % bytes.size()] = static_cast<char>(random());
@@ -131,7 +131,7 @@ TEST(Packets, AMutatedStreamIsReadWithoutLookingPastItsEnd) {
             rest.remove_prefix((*packet)->size);
         }
     }
-    EXPECT_GT(read, 10'000U);
+    EXPECT_GT(read, 2000U);
 }
 
 }  // namespace
