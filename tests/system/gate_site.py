@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import urllib.request
 
+from kafka_broker import free_ports
 from mqtt_wire import Wire
 from stator_site import STATOR, wait_until
 
@@ -21,6 +22,9 @@ class GateSite:
         self.environment = {**os.environ, **(environment or {})}
         for key, value in (settings or {}).items():
             self.environment["STATOR_" + key.upper().replace(".", "_")] = str(value)
+        # Ports of its own: what a broker that was killed leaves free is another test's to take.
+        for key, port in zip(("MQTT", "MQTTS"), free_ports(2)):
+            self.environment.setdefault("STATOR_PORTS_" + key, str(port))
         self.stator("init")
         self.output = open(f"{self.state}.out", "wb")
         self.process = subprocess.Popen(

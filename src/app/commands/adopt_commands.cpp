@@ -60,10 +60,12 @@ int adopt_now(const std::string& state_dir, Asked asked) {
     if (asked.check) return check(real, *config, asked.map);
     mqtt::SocketReaders readers{real.clock, real.chance};
     kafka::RealKafka kafka;
-    auto part =
-        parts::make_adopt(real.doors, {.mqtt = &readers, .kafka = &kafka}, *config, asked.map);
-    if (!part) return tell(part.error());
-    return loop::run(real.doors, **part, asked.ops_port);
+    const auto make = [&] {
+        return parts::make_adopt(
+            real.doors, {.mqtt = &readers, .kafka = &kafka}, *config, asked.map
+        );
+    };
+    return loop::run(real.doors, "adopt", make, asked.ops_port);
 }
 
 }  // namespace

@@ -17,15 +17,18 @@ namespace {
 using Make = std::function<parts::Made(real::Real&, config::Config&)>;
 
 int run_part(
-    const std::string& state_dir, std::uint16_t config::Ports::* ops_port, const Make& make
+    const std::string& name,
+    const std::string& state_dir,
+    std::uint16_t config::Ports::* ops_port,
+    const Make& make
 ) {
     real::Real real;
     loop::catch_signals();
     auto config = open_config(real, state_dir);
     if (!config) return tell(config.error());
-    auto part = make(real, *config);
-    if (!part) return tell(part.error());
-    return loop::run(real.doors, **part, config->ports.*ops_port);
+    return loop::run(
+        real.doors, name, [&] { return make(real, *config); }, config->ports.*ops_port
+    );
 }
 
 void add_plain(
@@ -38,9 +41,10 @@ void add_plain(
 ) {
     auto* command = program.add_subcommand(name, what);
     add_state(*command, chosen);
-    command->callback([&chosen, ops_port, make] {
-        chosen.run = [&chosen, ops_port, make] {
+    command->callback([&chosen, name, ops_port, make] {
+        chosen.run = [&chosen, name, ops_port, make] {
             return run_part(
+                name,
                 chosen.state_dir,
                 ops_port,
                 [make](real::Real& real, config::Config& config) {
@@ -68,6 +72,7 @@ void add_console(CLI::App& program, Chosen& chosen) {
         if (!command->get_subcommands().empty()) return;  // this comes after the link's own
         chosen.run = [&chosen, options] {
             return run_part(
+                "console",
                 chosen.state_dir,
                 &config::Ports::ops_console,
                 [options](real::Real& real, config::Config& config) {
@@ -120,6 +125,7 @@ void add_node(CLI::App& program, Chosen& chosen) {
     command->callback([&chosen, options, seed] {
         chosen.run = [&chosen, options, seed] {
             return run_part(
+                "node",
                 chosen.state_dir,
                 &config::Ports::ops_node,
                 [&chosen, options, seed](real::Real& real, config::Config& config) {
