@@ -14,15 +14,21 @@ bool all_finite(std::span<const float> features) {
     return std::ranges::all_of(features, [](float x) { return std::isfinite(x); });
 }
 
+// The place of reading `index` in a ring of `count`; 32 bits are enough for it on a chip, too.
+std::size_t place_of(std::uint64_t index, std::size_t count) {
+    return static_cast<std::size_t>(index % count);
+}
+
 // The mean of the last n readings, summed oldest first.
 Vector smoothed(State& state, std::span<const float> features, const Parameters& parameters) {
     const std::size_t count = parameters.smooth_count;
-    Vector& newest = state.recent[state.count % count];
+    Vector& newest = state.recent[place_of(state.count, count)];
     std::copy(features.begin(), features.end(), newest.begin());
     Vector made{};
-    const std::size_t have = std::min<std::uint64_t>(state.count + 1, count);
+    const std::size_t have =
+        state.count < count ? static_cast<std::size_t>(state.count) + 1 : count;
     for (std::size_t age = have; age-- > 0;) {
-        const Vector& reading = state.recent[(state.count + count - age) % count];
+        const Vector& reading = state.recent[place_of(state.count + count - age, count)];
         for (std::size_t i = 0; i < features.size(); ++i)
             made[i] += reading[i];
     }
@@ -56,10 +62,10 @@ float run_model(
 ) {
     const std::size_t features = parameters.feature_count;
     const std::size_t window = parameters.window_count;
-    state.window[state.count % window] = standard;
+    state.window[place_of(state.count, window)] = standard;
     std::array<float, asset::features_max * window_max> input{};
     for (std::size_t age = window; age-- > 0;) {
-        const Vector& vector = state.window[(state.count + window - age) % window];
+        const Vector& vector = state.window[place_of(state.count + window - age, window)];
         std::copy_n(
             vector.begin(),
             features,

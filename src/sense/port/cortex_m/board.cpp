@@ -1,0 +1,77 @@
+#include "sense/port/cortex_m/board.h"
+
+#include <array>
+
+extern "C" std::uint32_t stator_bss_end;
+extern "C" std::uint32_t stator_stack_top;
+
+namespace stator::cortex_m {
+namespace {
+
+constexpr std::uintptr_t uart0 = 0x4000'4000;
+constexpr std::uintptr_t dual_timer = 0x4000'2000;
+
+volatile std::uint32_t& word(std::uintptr_t address) {
+    return *reinterpret_cast<volatile std::uint32_t*>(address);
+}
+
+void put(char letter) {
+    constexpr std::uint32_t full = 1;
+    while ((word(uart0 + 4) & full) != 0) {
+    }
+    word(uart0) = static_cast<std::uint8_t>(letter);
+}
+
+}  // namespace
+
+void board_start() {
+    word(uart0 + 0x10) = 16;  // baud divider
+    word(uart0 + 0x08) = 1;   // transmit
+    word(dual_timer) = 0xFFFF'FFFFU;
+    word(dual_timer + 8) = 0x82;  // on, 32 bit, free running
+}
+
+void print(std::string_view text) {
+    for (const char letter : text)
+        put(letter);
+}
+
+void print_hex(std::uint64_t value) {
+    for (int shift = 60; shift >= 0; shift -= 4)
+        put("0123456789abcdef"[value >> static_cast<unsigned>(shift) & 15U]);
+}
+
+void print_number(std::uint64_t value) {
+    std::array<char, 20> digits{};
+    std::size_t count = 0;
+    do {
+        digits[count++] = static_cast<char>('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    while (count > 0)
+        put(digits[--count]);
+}
+
+std::uint32_t timer_ticks() {
+    return ~word(dual_timer + 4);  // it counts down
+}
+
+std::size_t stack_bytes_used() {
+    const std::uint32_t* place = &stator_bss_end;
+    while (place < &stator_stack_top && *place == 0xA5A5'A5A5U)
+        ++place;
+    return static_cast<std::size_t>(&stator_stack_top - place) * sizeof *place;
+}
+
+void end_emulation(bool fine) {
+    constexpr std::uint32_t exit_extended = 0x20;
+    constexpr std::uint32_t application_exit = 0x20026;
+    const std::array<std::uint32_t, 2> reason = {application_exit, fine ? 0U : 1U};
+    register std::uint32_t r0 asm("r0") = exit_extended;
+    register const std::uint32_t* r1 asm("r1") = reason.data();
+    asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    for (;;) {
+    }
+}
+
+}  // namespace stator::cortex_m

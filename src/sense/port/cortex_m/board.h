@@ -1,0 +1,24 @@
+// The Board is the mps2-an386's own parts: UART, free-running timer, stack mark, the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace stator::cortex_m {
+
+inline constexpr std::uint32_t timer_hz = 25'000'000;
+inline constexpr std::uintptr_t psram_begin = 0x2100'0000;  // QEMU can back it by a file
+
+void board_start();
+void print(std::string_view text);
+void print_hex(std::uint64_t value);  // 16 digits
+void print_number(std::uint64_t value);
+[[nodiscard]] std::uint32_t timer_ticks();  // wraps after 171 s
+
+// The deepest the stack has been since the reset: the rest still has its paint.
+[[nodiscard]] std::size_t stack_bytes_used();
+
+[[noreturn]] void end_emulation(bool fine);  // semihosting
+
+}  // namespace stator::cortex_m
