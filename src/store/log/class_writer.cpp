@@ -257,8 +257,12 @@ Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
     if (segments_.size() < 2) return false;
     const std::uint64_t after = segments_[1].base;
     // Recovery counts ordinals from where the last segment's header says "synced": none of those
-    // records may be gone, or it would see a hole that is none.
-    if (after > pinned || after > segments_.back().synced) return false;
+    // records may be gone, or it would see a hole that is none. A header that is not synced itself
+    // may be gone after a cut, and then the one before it speaks.
+    std::uint64_t synced = 0;
+    for (const Held& segment : segments_)
+        if (segment.base < synced_) synced = segment.synced;
+    if (after > pinned || after > synced) return false;
     const std::string path = path_of(segments_[0].base);
     const std::string index = path.substr(0, path.size() - 4) + ".index";
     if (disk_.exists(index)) (void)disk_.remove(index);
