@@ -20,6 +20,7 @@ namespace stator::config {
 struct Ports {
     std::uint16_t mqtt = 1883;  // without TLS, loopback, for listed legacy devices; 0: not opened
     std::uint16_t mqtts = 8883;
+    std::uint16_t wss = 8084;  // MQTT over WebSockets, mutual TLS; 0: not opened
     std::uint16_t devices = 30006;
     std::uint16_t models = 30007;
     std::uint16_t datasets = 30008;

@@ -78,6 +78,7 @@ std::vector<Key> make_keys() {
     };
     port("mqtt", &Ports::mqtt, "MQTT without TLS, loopback, listed legacy devices only; 0: closed");
     port("mqtts", &Ports::mqtts, "MQTT over mutual TLS");
+    port("wss", &Ports::wss, "MQTT over WebSockets and mutual TLS; 0: closed");
     port("devices", &Ports::devices, "device registry, HTTPS");
     port("models", &Ports::models, "model registry, HTTPS");
     port("datasets", &Ports::datasets, "training datastore, HTTPS");

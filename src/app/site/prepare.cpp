@@ -59,9 +59,10 @@ Outcome<void> write_config(disk::Disk& disk, const config::Config& config, bool 
 
 Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Config& config) {
     config::Ports& ports = config.ports;
-    const std::array<std::pair<const char*, std::uint16_t*>, 14> wanted{{
+    const std::array<std::pair<const char*, std::uint16_t*>, 15> wanted{{
         {"MQTT for legacy devices", &ports.mqtt},
         {"MQTT over TLS", &ports.mqtts},
+        {"MQTT over WebSockets", &ports.wss},
         {"device registry", &ports.devices},
         {"model registry", &ports.models},
         {"training datastore", &ports.datasets},
@@ -78,7 +79,8 @@ Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Conf
     std::vector<std::string> told;
     std::vector<std::unique_ptr<http::Server>> held;  // until all are chosen: no port twice
     for (const auto& [what, port] : wanted) {
-        if (port == &ports.mqtt && *port == 0) continue;  // the one that may stay closed
+        const bool may_stay_closed = port == &ports.mqtt || port == &ports.wss;
+        if (may_stay_closed && *port == 0) continue;
         const auto nobody = [](const http::Request&) { return http::Response{}; };
         http::ListenOptions options;
         options.address = config.listen_address;
@@ -119,6 +121,7 @@ Outcome<std::string> write_broker_conf(
     conf.bind_address = config.listen_address;
     conf.port = config.ports.mqtts;
     conf.plain_port = config.ports.mqtt;
+    conf.websockets_port = config.ports.wss;
     conf.telemetry_bytes = config.log_telemetry_bytes;
     // Who reads Kafka must not pin a log that it never comes to.
     if (config.ingest_stream != "log") conf.required.clear();
