@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
         commands::add_adopt(program, chosen);
         commands::add_devices(program, chosen);
         commands::add_tasks(program, chosen);
+        commands::add_status(program, chosen);
         commands::add_log(program, chosen);
         CLI11_PARSE(program, argc, argv);
         if (!chosen.state_dir.starts_with("/"))

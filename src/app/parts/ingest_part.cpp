@@ -2,29 +2,44 @@
 #include "app/parts/streams.h"
 #include "app/site/layout.h"
 #include "store/ingest/ingest.h"
+#include "store/stream/census.h"
 
 namespace stator::parts {
 
 namespace {
 
+constexpr std::size_t census_at_once = 2000;  // records: readings are not kept waiting
+
 class IngestPart final : public part::Part {
   public:
-    IngestPart(std::unique_ptr<Streams> streams, std::unique_ptr<ingest::Ingest> ingest)
-        : streams_{std::move(streams)}, ingest_{std::move(ingest)} {}
+    IngestPart(
+        std::unique_ptr<Streams> streams,
+        std::unique_ptr<ingest::Ingest> ingest,
+        std::unique_ptr<stream::Census> census
+    )
+        : streams_{std::move(streams)}, ingest_{std::move(ingest)}, census_{std::move(census)} {}
 
     [[nodiscard]] std::string_view name() const override { return "ingest"; }
 
-    Outcome<bool> step() override { return ingest_->step(); }
+    Outcome<bool> step() override {
+        auto stepped = ingest_->step();
+        if (!stepped || census_ == nullptr) return stepped;
+        auto more = census_->step(census_at_once);
+        if (!more) return more;
+        return *stepped || *more;
+    }
 
     void wait(std::int64_t timeout_us) override { ingest_->wait(timeout_us); }
 
     std::string metrics() override {
+        if (census_ != nullptr) census_->tell(ingest_->metrics());
         return ingest_->metrics().render() + streams_->metrics.render();
     }
 
   private:
     std::unique_ptr<Streams> streams_;
     std::unique_ptr<ingest::Ingest> ingest_;
+    std::unique_ptr<stream::Census> census_;  // none where the stream is Kafka
 };
 
 }  // namespace
@@ -49,7 +64,13 @@ Made make_ingest(doors::Doors& doors, const config::Config& config) {
     if (!streams) return std::unexpected(streams.error());
     auto made = ingest::Ingest::make(doors, *(*streams)->once, std::move(options));
     if (!made) return std::unexpected(made.error());
-    return std::make_unique<IngestPart>(std::move(*streams), std::move(*made));
+    std::unique_ptr<stream::Census> census;
+    if ((*streams)->kafka == nullptr) {
+        auto opened = stream::Census::open(doors.disk, layout.log_directory());
+        if (!opened) return std::unexpected(opened.error());
+        census = std::move(*opened);
+    }
+    return std::make_unique<IngestPart>(std::move(*streams), std::move(*made), std::move(census));
 }
 
 }  // namespace stator::parts
