@@ -63,13 +63,18 @@ std::size_t stack_bytes_used() {
     return static_cast<std::size_t>(&stator_stack_top - place) * sizeof *place;
 }
 
+std::int32_t semihost(std::uint32_t operation, const std::uint32_t* arguments) {
+    register std::uint32_t r0 asm("r0") = operation;
+    register const std::uint32_t* r1 asm("r1") = arguments;
+    asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return static_cast<std::int32_t>(r0);
+}
+
 void end_emulation(bool fine) {
     constexpr std::uint32_t exit_extended = 0x20;
     constexpr std::uint32_t application_exit = 0x20026;
     const std::array<std::uint32_t, 2> reason = {application_exit, fine ? 0U : 1U};
-    register std::uint32_t r0 asm("r0") = exit_extended;
-    register const std::uint32_t* r1 asm("r1") = reason.data();
-    asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    static_cast<void>(semihost(exit_extended, reason.data()));
     for (;;) {
     }
 }

@@ -19,6 +19,7 @@ void print_number(std::uint64_t value);
 // The deepest the stack has been since the reset: the rest still has its paint.
 [[nodiscard]] std::size_t stack_bytes_used();
 
+std::int32_t semihost(std::uint32_t operation, const std::uint32_t* arguments);
 [[noreturn]] void end_emulation(bool fine);  // semihosting
 
 }  // namespace stator::cortex_m

@@ -6,6 +6,9 @@
 #define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
+#define MBEDTLS_PLATFORM_NO_STD_FUNCTIONS  // no calloc of the C library, not even as a default
+#define MBEDTLS_PLATFORM_FPRINTF_MACRO(...) 0  // it would print the pool's state
+#define MBEDTLS_PLATFORM_EXIT_MACRO(code) __builtin_abort()
 #define MBEDTLS_PLATFORM_TIME_ALT
 #define MBEDTLS_PLATFORM_GMTIME_R_ALT
 #define MBEDTLS_MEMORY_BUFFER_ALLOC_C  // a static pool
@@ -52,6 +55,6 @@
 #define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
 #define MBEDTLS_SSL_IN_CONTENT_LEN 4096
-#define MBEDTLS_SSL_OUT_CONTENT_LEN 2048
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 4096
 
 #include <mbedtls/check_config.h>
