@@ -1,4 +1,4 @@
-// The Loop runs one Part as a process: makes it, steps it, waits, answers /healthz and /metrics, and
+// The Loop runs one Part as a process: makes it, steps it, waits, answers /healthz and /metrics and
 // ends when told to.
 //
 // A step that fails is told once per kind of failure and tried again with a growing pause (to 5 s):
