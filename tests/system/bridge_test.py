@@ -123,7 +123,7 @@ class Bridge(unittest.TestCase):
         load.stop()
         self.wait_arrived(load, arrivals)
         for topic in TOPICS.values():
-            self.kafka.wait_in_sync(topic, 120)
+            self.kafka.wait_in_sync(topic, 300)
         seen = Arrivals(self.kafka, load, TOPICS).read()
         figures = {**seen.verdict(), "messages a second": round(load.total() / load.seconds), **more}
         print(f"{self.id().rsplit('.', 1)[1]}: {json.dumps(figures)}", flush=True)
@@ -166,12 +166,12 @@ class Bridge(unittest.TestCase):
         for n in range(rounds):
             self.tell_round(n, arrivals)
             for topic in TOPICS.values():
-                self.kafka.wait_in_sync(topic, 120)
+                self.kafka.wait_in_sync(topic, 300)
             node = self.kafka.nodes[n % 3]
             time.sleep(chance.random() * 0.5)
             self.kafka.kill(node)
             self.wait_arrived(load, arrivals)  # by way of the other two
-            self.kafka.start(node)
+            self.kafka.launch(node)
         self.assertEqual(self.site.bridge(), pid, "the bridge did not live through it")
         self.judge(load, arrivals, rounds=rounds)
 

@@ -169,11 +169,17 @@ void Bridge::look_around() {
         for (Lane& lane : lanes_)
             lane.autonomy_days =
                 holdings->at(static_cast<std::size_t>(lane.log_class)).autonomy_days.value_or(-1);
-    if (auto lags = log::look_at_readers(doors_.disk, options_.log_directory))
+    // Not look_at_readers(): it counts the backlog's records, and so costs the more the longer
+    // Kafka was away, just when the bridge has to catch up.
+    const auto words = log::read_words(doors_.disk, options_.log_directory);
+    if (auto places = log::list_places(doors_.disk, options_.log_directory); places && words)
         for (Lane& lane : lanes_)
-            for (const log::ReaderLag& lag : *lags)
-                if (lag.place.reader == reader_name && lag.place.log_class == lane.log_class)
-                    lane.lag_bytes = lag.bytes;
+            for (const log::Place& place : *places)
+                if (place.reader == reader_name && place.log_class == lane.log_class) {
+                    const std::uint64_t end =
+                        words->at(static_cast<std::size_t>(lane.log_class)).end;
+                    lane.lag_bytes = end - std::min(end, place.slot.offset.position);
+                }
     std::string trouble = bulk_->trouble();
     if (trouble.empty()) trouble = urgent_->trouble();
     if (trouble.empty()) trouble = downlink_->trouble();
