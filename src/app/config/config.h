@@ -80,9 +80,9 @@ struct Config {
     std::string node_device;
 
     std::uint64_t log_telemetry_bytes = 1ULL << 30U;
-    std::uint64_t log_waveform_bytes = 1ULL << 30U;
-    std::uint64_t log_alarm_bytes = 64ULL << 20U;
-    std::uint64_t log_control_bytes = 64ULL << 20U;
+    std::uint64_t log_waveform_bytes = 256ULL << 20U;
+    std::uint64_t log_alarm_bytes = 8ULL << 20U;
+    std::uint64_t log_control_bytes = 8ULL << 20U;
 
     std::string adopt_map;  // of the brokers that the site keeps; empty: none
 

@@ -122,7 +122,10 @@ Outcome<std::string> write_broker_conf(
     conf.port = config.ports.mqtts;
     conf.plain_port = config.ports.mqtt;
     conf.websockets_port = config.ports.wss;
+    conf.waveform_bytes = config.log_waveform_bytes;
     conf.telemetry_bytes = config.log_telemetry_bytes;
+    conf.alarm_bytes = config.log_alarm_bytes;
+    conf.control_bytes = config.log_control_bytes;
     // Who reads Kafka must not pin a log that it never comes to.
     if (config.ingest_stream != "log") conf.required.clear();
     if (!config.kafka.bootstrap.empty())

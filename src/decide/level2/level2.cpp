@@ -154,7 +154,13 @@ Outcome<bool> Level2::drain_control() {
         if (!command || command->order != wire::Order::download_model) continue;
         const std::string name{command->payload.view()};
         if (running_ && name == running_->manifest.name.view()) continue;
-        wanted_ = name;
+        // One batch may announce level 1's model behind ours: the last is not the only one.
+        announced_.push_back(name);
+    }
+    if (!records->empty()) announced_until_ = records->back().next;
+    if (wanted_.empty() && !announced_.empty()) {
+        wanted_ = announced_.front();
+        announced_.pop_front();
         fetch_not_before_us_ = 0;
     }
     if (!wanted_.empty() && doors_.clock.monotonic_us() >= fetch_not_before_us_) {
@@ -164,11 +170,12 @@ Outcome<bool> Level2::drain_control() {
             return true;
         }
     }
-    if (records->empty()) return false;
-    if (wanted_.empty())
-        if (auto done = control_->commit(records->back().next); !done)
-            return std::unexpected(done.error());
-    return true;
+    const bool idle = records->empty() && announced_.empty();
+    if (wanted_.empty() && announced_.empty() && announced_until_ != committed_) {
+        committed_ = announced_until_;
+        if (auto done = control_->commit(committed_); !done) return std::unexpected(done.error());
+    }
+    return !idle;
 }
 
 Outcome<void> Level2::alert(

@@ -17,6 +17,7 @@
 #include "world/metrics/metrics.h"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,6 +83,9 @@ class Level2 {
     std::unique_ptr<stream::Source> control_;
     std::unique_ptr<RunningModel> running_;
     std::map<std::string, verdicts::Device> devices_;
+    std::deque<std::string> announced_;  // after wanted_, in order: levels have their own models
+    log::Offset announced_until_;
+    log::Offset committed_;
     std::string wanted_;  // a model that was announced and is not yet fetched
     std::int64_t fetch_not_before_us_ = 0;
     std::uint32_t boot_ = 0;

@@ -71,12 +71,18 @@ Outcome<std::string> mosquitto_conf(const MosquittoConf& conf) {
         "plugin_opt_state {}\n"
         "plugin_opt_payload_bytes_max {}\n"
         "plugin_opt_rate_per_s {:.0f}\n"
-        "plugin_opt_telemetry_bytes {}\n",
+        "plugin_opt_waveform_bytes {}\n"
+        "plugin_opt_telemetry_bytes {}\n"
+        "plugin_opt_alarm_bytes {}\n"
+        "plugin_opt_control_bytes {}\n",
         conf.plugin_file,
         conf.state_directory,
         conf.payload_bytes_max,
         conf.rate_per_s,
-        conf.telemetry_bytes
+        conf.waveform_bytes,
+        conf.telemetry_bytes,
+        conf.alarm_bytes,
+        conf.control_bytes
     );
     if (!conf.required.empty()) text += fmt::format("plugin_opt_required {}\n", conf.required);
     text += conf.bind_address.empty()

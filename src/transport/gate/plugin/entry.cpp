@@ -267,6 +267,15 @@ bool read_required(std::string_view text, log::Budgets& budgets) {
     return true;
 }
 
+// Of `alarm_bytes` and the like; none for another option.
+log::Budget* budget_named(std::string_view key, log::Budgets& budgets) {
+    if (key == "waveform_bytes") return &budgets.waveform;
+    if (key == "telemetry_bytes") return &budgets.telemetry;
+    if (key == "alarm_bytes") return &budgets.alarm;
+    if (key == "control_bytes") return &budgets.control;
+    return nullptr;
+}
+
 // The name of the option that is wrong, or empty.
 std::string read_settings(const mosquitto_opt* options, int count, Settings& settings) {
     for (int i = 0; i < count; ++i) {
@@ -281,11 +290,9 @@ std::string read_settings(const mosquitto_opt* options, int count, Settings& set
         } else if (key == "rate_per_s") {
             good = read_number(value, settings.gate.rate_per_s);
             settings.gate.burst = settings.gate.rate_per_s * 2.0;
-        } else if (key == "telemetry_bytes") {
-            good = read_number(value, settings.budgets.telemetry.bytes);
-            settings.budgets.telemetry.segment_bytes = std::min(
-                settings.budgets.telemetry.segment_bytes, settings.budgets.telemetry.bytes / 8
-            );
+        } else if (log::Budget* budget = budget_named(key, settings.budgets)) {
+            good = read_number(value, budget->bytes);
+            budget->segment_bytes = std::min(budget->segment_bytes, budget->bytes / 8);
         } else if (key == "required") {
             good = read_required(value, settings.budgets);
         }
