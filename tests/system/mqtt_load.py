@@ -149,6 +149,7 @@ class Load:
         writer.write(packet(0xE0, b""))
         await writer.drain()
         writer.close()
+        await asyncio.wait_for(writer.wait_closed(), 10)
 
     async def hear(self, device, reader):
         """Mosquitto acknowledges in order: the n-th PUBACK is of number n."""
