@@ -251,6 +251,39 @@ TEST_F(InspectTest, AnIndexThatAPowerCutSpoiledIsTidiedAtTheNextStart) {
     EXPECT_EQ((*item)->record.receive_unix_ms, 1'700'000'000'000 + 30'000);
 }
 
+// Lists as a live log's reader may see it: each file's size is from before its header was written.
+class ListsEarly final : public disk::SimulatedDisk {
+  public:
+    [[nodiscard]] Outcome<std::vector<disk::Entry>> list(const std::string& directory) override {
+        auto entries = disk::SimulatedDisk::list(directory);
+        if (entries)
+            for (disk::Entry& entry : *entries)
+                entry.size_bytes = 0;
+        return entries;
+    }
+};
+
+TEST(InspectLive, ASegmentThatGrewSinceItWasListedIsWhole) {
+    ListsEarly disk;
+    clock::VirtualClock clock{1'700'000'000'000};
+    auto writer = Writer::open(disk, clock, "/log", tiny());
+    ASSERT_TRUE(writer) << writer.error().what;
+    RecordView record;
+    record.sender = "pump";
+    record.topic = "t";
+    record.payload = "21.5";
+    for (std::uint64_t i = 1; i <= 400; ++i) {
+        ASSERT_TRUE((*writer)->append(Class::waveform, record, Mark{1, i}));
+        ASSERT_TRUE((*writer)->sync());
+    }
+    const auto seen = verify(disk, "/log");
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_EQ(seen->records, 400U);
+    EXPECT_GT(seen->segments, 4U);  // those behind the first begin with a snapshot of marks
+    for (const Finding& finding : seen->findings)
+        ADD_FAILURE() << finding.file << ' ' << finding.offset << ' ' << finding.what;
+}
+
 // A process appends, rolls, retires and recycles as fast as it can; whoever looks at it finds
 // nothing wrong, and does it no harm.
 TEST(InspectLive, FindsNothingWrongBesideALiveWriter) {

@@ -49,7 +49,10 @@ Outcome<Listing> list_segments(disk::Disk& disk, const std::string& class_direct
             listing.broken.push_back(path);
             continue;
         }
-        listing.segments.push_back({*header, path, entry.size_bytes});
+        // Asked after the header was read: a live writer may have made the file since the listing.
+        const auto size = (*file)->size();
+        if (!size) return std::unexpected(size.error());
+        listing.segments.push_back({*header, path, *size});
     }
     std::ranges::sort(listing.segments, {}, [](const Segment& s) { return s.header.base; });
     return listing;

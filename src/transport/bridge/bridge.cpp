@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view tag = "bridge";
 constexpr const char* reader_name = "bridge";
 constexpr std::int64_t look_us = 2'000'000;
+constexpr double hours_a_day = 24;
 // The wait is on telemetry: an alarm without any, or an answer of Kafka's, waits this long at most.
 constexpr std::int64_t wait_us_max = 10'000;
 
@@ -204,7 +205,9 @@ std::string Bridge::status() const {
     return fmt::format(
         "Kafka is away ({}); the log holds what comes{}",
         trouble_,
-        days < 0 ? std::string{} : fmt::format(", for {:.1f} days at this rate", days)
+        days < 0   ? std::string{}
+        : days < 1 ? fmt::format(", for {:.1f} hours at this rate", days * hours_a_day)
+                   : fmt::format(", for {:.1f} days at this rate", days)
     );
 }
 

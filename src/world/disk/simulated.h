@@ -17,7 +17,7 @@ namespace stator::disk {
 // What becomes of unsynced work at a power cut.
 enum class Survival : std::uint8_t { none, random, all };
 
-class SimulatedDisk final : public Disk {
+class SimulatedDisk : public Disk {
   public:
     static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
