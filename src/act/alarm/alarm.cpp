@@ -1,7 +1,8 @@
 #include "act/alarm/alarm.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

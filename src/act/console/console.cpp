@@ -1,7 +1,8 @@
 #include "act/console/console.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -70,7 +71,8 @@ Console::Console(doors::Doors& doors, Options options, Links links)
           std::string{options_.asset.device.view()},
           options_.level2,
           options_.site_unix_ms,
-          options_.site_measured},
+          options_.site_measured
+      },
       fixed_limit_{options_.baseline_readings} {}
 
 Outcome<std::unique_ptr<Console>> Console::make(

@@ -1,7 +1,8 @@
 #include "act/console/feed.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

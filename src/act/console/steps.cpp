@@ -1,7 +1,8 @@
 #include "act/console/steps.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace stator::console {
 

@@ -10,11 +10,11 @@
 #include "app/up/up.h"
 #include "store/identity/site.h"
 #include "store/runs/runs.h"
+#include "world/json/json.h"
 #include "world/process/real.h"
 #include "world/process/self.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>

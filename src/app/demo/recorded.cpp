@@ -1,9 +1,9 @@
 #include "app/demo/recorded.h"
 
 #include "sim/recording/recording.h"
+#include "world/json/json.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

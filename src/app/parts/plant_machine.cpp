@@ -1,9 +1,9 @@
 #include "app/parts/machine.h"
 #include "sim/plant/plant.h"
+#include "world/json/json.h"
 #include "world/tls/tls.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace stator::parts {
 

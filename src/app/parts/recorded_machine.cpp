@@ -1,9 +1,9 @@
 #include "app/parts/machine.h"
 #include "sim/recording/recording.h"
 #include "sim/score/score.h"
+#include "world/json/json.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <vector>
 

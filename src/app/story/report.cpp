@@ -1,7 +1,8 @@
 #include "app/story/report.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdint>

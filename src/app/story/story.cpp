@@ -1,7 +1,8 @@
 #include "app/story/story.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace stator::story {
 

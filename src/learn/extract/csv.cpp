@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <tuple>
 
 namespace stator::extract {
 
@@ -116,7 +117,9 @@ Outcome<std::vector<runs::Row>> rows_of(std::string_view raw_csv, const asset::A
             if (const auto value = finite(cells[column])) row.features.push_back(*value);
         if (row.features.size() == columns->size()) made.push_back(std::move(row));
     }
-    std::ranges::stable_sort(made, {}, &runs::Row::time_unix_ms);
+    std::ranges::sort(made, [](const runs::Row& a, const runs::Row& b) {
+        return std::tie(a.time_unix_ms, a.features) < std::tie(b.time_unix_ms, b.features);
+    });
     return made;
 }
 

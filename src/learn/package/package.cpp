@@ -2,10 +2,10 @@
 
 #include "shared/bundle/compose.h"
 #include "shared/tinyml/model.h"
+#include "world/json/json.h"
 #include "world/tls/tls.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <span>

@@ -132,7 +132,7 @@ TEST_F(NodeTest, APowerCutAtAnyFlashOperationOfAnUpdateLeavesAValidModel) {
     int cuts = 0;
     int old_models = 0;
     for (std::uint64_t cut = 0; cut < operations + 1; ++cut) {
-        for (const std::size_t torn : {0, 1, 4, 16, 28, 31, 32, 2'000, 100'000}) {
+        for (const std::size_t torn : {0U, 1U, 4U, 16U, 28U, 31U, 32U, 2'000U, 100'000U}) {
             machine_.flash.restart();
             machine_.flash.bytes = flash_before;
             boot();

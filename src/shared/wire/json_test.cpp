@@ -219,7 +219,7 @@ TEST(Json, MutatedTextIsRefusedOrReadsWithoutLeavingIt) {
         std::string text = seed.substr(0, random() % 8 == 0 ? random() % seed.size() : seed.size());
         for (std::size_t n = random() % 3 + 1; n > 0 && !text.empty(); --n)
             text[random() % text.size()] =
-                static_cast<char>(random() % 4 == 0 ? random() : seed[random() % seed.size()]);
+                random() % 4 == 0 ? static_cast<char>(random()) : seed[random() % seed.size()];
         const std::vector<char> exact{text.begin(), text.end()};
         const auto root = Value::parse({exact.data(), exact.size()});
         if (!root) continue;

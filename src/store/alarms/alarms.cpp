@@ -1,6 +1,6 @@
 #include "store/alarms/alarms.h"
 
-#include <nlohmann/json.hpp>
+#include "world/json/json.h"
 
 namespace stator::alarms {
 

@@ -1,9 +1,9 @@
 #include "store/devices/registry.h"
 
 #include "store/identity/site_fixture_test.h"
+#include "world/json/json.h"
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 namespace stator::devices {
 namespace {

@@ -1,10 +1,10 @@
 #include "store/devices/rights.h"
 
 #include "shared/base/crc32c.h"
+#include "world/json/json.h"
 #include "world/tls/tls.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,9 +2,9 @@
 
 #include "store/files/serve.h"
 #include "store/identity/site_fixture_test.h"
+#include "world/json/json.h"
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include <optional>
 #include <random>

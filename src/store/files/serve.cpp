@@ -1,7 +1,8 @@
 #include "store/files/serve.h"
 
+#include "world/json/json.h"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace stator::files {
 

@@ -1,8 +1,7 @@
 #include "store/identity/enrolment.h"
 
 #include "store/identity/access.h"
-
-#include <nlohmann/json.hpp>
+#include "world/json/json.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #include "store/identity/tokens.h"
 
-#include <nlohmann/json.hpp>
+#include "world/json/json.h"
 
 #include <algorithm>
 #include <array>

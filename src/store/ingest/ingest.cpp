@@ -1,8 +1,9 @@
 #include "store/ingest/ingest.h"
 
+#include "world/json/json.h"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,10 +2,10 @@
 
 #include "store/datasets/registry.h"
 #include "store/identity/site_fixture_test.h"
+#include "world/json/json.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 #include <limits>
 #include <set>

@@ -1,9 +1,9 @@
 #include "store/models/registry.h"
 
 #include "shared/tinyml/model.h"
+#include "world/json/json.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <optional>

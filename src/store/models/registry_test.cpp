@@ -3,10 +3,10 @@
 #include "shared/bundle/compose.h"
 #include "shared/detect/small_model_test.h"
 #include "store/identity/site_fixture_test.h"
+#include "world/json/json.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 
 namespace stator::models {
 namespace {

@@ -65,7 +65,7 @@ TEST_F(CensusTest, AMessageOfAnotherClassIsNotMissing) {
 }
 
 TEST_F(CensusTest, CountsWhatCameTwiceOnceEach) {
-    for (const std::uint64_t seq : {1, 2, 3, 2, 3, 4, 1})
+    for (const std::uint64_t seq : {1U, 2U, 3U, 2U, 3U, 4U, 1U})
         put(seq);
     const Census::Device seen = device();
     EXPECT_EQ(seen.received, 4U);
@@ -84,7 +84,7 @@ TEST_F(CensusTest, WhatComesLateIsMissingOnlyUntilThen) {
     EXPECT_EQ(device().duplicates, 0U);
     put(5);
     EXPECT_EQ(device().duplicates, 1U);
-    for (const std::uint64_t seq : {3, 4, 6, 7, 8})
+    for (const std::uint64_t seq : {3U, 4U, 6U, 7U, 8U})
         put(seq);
     EXPECT_EQ(device().missing, 0U);
     EXPECT_EQ(device().received, 10U);

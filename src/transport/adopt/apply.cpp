@@ -1,9 +1,9 @@
 #include "transport/adopt/apply.h"
 
 #include "shared/wire/topics.h"
+#include "world/json/json.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <charconv>
 #include <chrono>

@@ -1,9 +1,9 @@
 // Forms, multipart bodies, ranges, targets, URLs and problems: the pure part of the door.
 #include "world/http/http.h"
+#include "world/json/json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <random>
 

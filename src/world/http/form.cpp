@@ -1,8 +1,7 @@
 // Percent-encoding (RFC 3986), forms (WHATWG URL, "application/x-www-form-urlencoded"), targets,
 // URLs and problems.
 #include "world/http/http.h"
-
-#include <nlohmann/json.hpp>
+#include "world/json/json.h"
 
 #include <algorithm>
 #include <charconv>
