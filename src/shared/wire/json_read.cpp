@@ -102,6 +102,12 @@ Glyph glyph_of(std::string_view text) {
     return glyph;
 }
 
+// ASCII that stands for itself: nearly all there is, and told at one look.
+bool is_plain(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '\\';
+}
+
 // Checks a text by one pass; `at_` never leaves it.
 class Checker {
   public:
@@ -193,6 +199,10 @@ class Checker {
         ++at_;
         hash = 0xCBF29CE484222325U;
         while (more() && text_[at_] != '"') {
+            if (is_plain(text_[at_])) {
+                hash = (hash ^ static_cast<unsigned char>(text_[at_++])) * 0x100000001B3U;
+                continue;
+            }
             const Glyph glyph = glyph_of(text_.substr(at_));
             if (glyph.taken == 0) return false;
             for (std::size_t i = 0; i < glyph.size; ++i)
@@ -361,6 +371,12 @@ Result<std::string_view> Value::text(std::span<char> into) const {
 bool Value::is(std::string_view text) const {
     if (kind() != Kind::string) return false;
     for (std::string_view rest = raw_.substr(1, raw_.size() - 2); !rest.empty();) {
+        if (is_plain(rest.front())) {
+            if (text.empty() || text.front() != rest.front()) return false;
+            text.remove_prefix(1);
+            rest.remove_prefix(1);
+            continue;
+        }
         const Glyph glyph = glyph_of(rest);
         if (!text.starts_with(std::string_view{glyph.bytes.data(), glyph.size})) return false;
         text.remove_prefix(glyph.size);
