@@ -36,6 +36,9 @@ struct Options {
     Credentials credentials;
     std::size_t queue_max = 100'000;
     std::size_t queue_bytes_max = 16U << 20U;
+    // A producer's record that is unanswered for this long while brokers are there goes again.
+    // Above what an election and a request take (30 s).
+    std::int32_t unanswered_ms_max = 60'000;
     // Of a consumer:
     std::string group;
     std::vector<std::string> topics;

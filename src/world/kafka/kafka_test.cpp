@@ -80,6 +80,15 @@ class Small final : public Brokers {
 
     void come_back() override { rd_kafka_mock_broker_set_up(cluster_, 1); }
 
+    // A topic of one partition; without a leader nothing can be stored in it.
+    void make_topic(const std::string& topic) {
+        rd_kafka_mock_topic_create(cluster_, topic.c_str(), 1, 1);
+    }
+
+    void set_leader(const std::string& topic, bool has_one) {
+        rd_kafka_mock_partition_set_leader(cluster_, topic.c_str(), 0, has_one ? 1 : -1);
+    }
+
   private:
     rd_kafka_t* handle_ = nullptr;
     rd_kafka_mock_cluster_t* cluster_ = nullptr;
@@ -109,6 +118,36 @@ std::vector<std::string> doors() {
     std::vector<std::string> made{"simulated"};
     if (!environment("STATOR_KAFKA_BOOTSTRAP").empty()) made.emplace_back("real");
     return made;
+}
+
+bool eventually(const std::function<bool()>& condition) {
+    for (int turn = 0; turn < turns_max; ++turn)
+        if (condition()) return true;
+    return false;
+}
+
+// Stores them all, and says how often one was not.
+int store_in(
+    const std::string& topic,
+    Producer& producer,
+    const std::vector<std::string>& values,
+    const std::string& key
+) {
+    std::set<std::uint64_t> open;
+    for (const std::string& value : values) {
+        auto id = producer.produce({.topic = topic, .key = key, .value = value});
+        EXPECT_TRUE(id) << id.error().what;
+        if (id) open.insert(*id);
+    }
+    int failed = 0;
+    EXPECT_TRUE(eventually([&] {
+        for (const Delivery& delivery : producer.poll(turn_us)) {
+            EXPECT_EQ(open.erase(delivery.id), 1U) << "told twice, or of another";
+            if (!delivery.stored) ++failed;
+        }
+        return open.empty();
+    })) << producer.trouble();
+    return failed;
 }
 
 class KafkaDoor : public testing::TestWithParam<std::string> {
@@ -142,29 +181,8 @@ class KafkaDoor : public testing::TestWithParam<std::string> {
         return std::move(*made);
     }
 
-    static bool eventually(const std::function<bool()>& condition) {
-        for (int turn = 0; turn < turns_max; ++turn)
-            if (condition()) return true;
-        return false;
-    }
-
-    // Stores them all, and says how often one was not.
     int store(Producer& producer, const std::vector<std::string>& values, std::string key = "7") {
-        std::set<std::uint64_t> open;
-        for (const std::string& value : values) {
-            auto id = producer.produce({.topic = topic_, .key = key, .value = value});
-            EXPECT_TRUE(id) << id.error().what;
-            if (id) open.insert(*id);
-        }
-        int failed = 0;
-        EXPECT_TRUE(eventually([&] {
-            for (const Delivery& delivery : producer.poll(turn_us)) {
-                EXPECT_EQ(open.erase(delivery.id), 1U) << "told twice, or of another";
-                if (!delivery.stored) ++failed;
-            }
-            return open.empty();
-        })) << producer.trouble();
-        return failed;
+        return store_in(topic_, producer, values, key);
     }
 
     std::vector<Record> take(Consumer& consumer, std::size_t count) {
@@ -415,6 +433,36 @@ TEST_P(KafkaDoor, ARecordThatIsTooLargeIsRefusedForGoodAndTheNextGoes) {
     EXPECT_EQ(id.error().fault, base::Fault::bad_input);
     EXPECT_THAT(id.error().what, HasSubstr(topic_));
     EXPECT_EQ(store(*out, {"next"}), 0);
+}
+
+TEST(KafkaProducer, WhatIsNeverAnsweredGoesAgainInOrder) {
+    Small brokers;
+    brokers.make_topic("alarms");
+    Options options = brokers.options();
+    options.unanswered_ms_max = 500;
+    auto made = brokers.kafka().producer(options);
+    ASSERT_TRUE(made) << made.error().what;
+    Producer& out = **made;
+    ASSERT_TRUE(eventually([&] { return store_in("alarms", out, {"first"}, "7") == 0; }));
+    brokers.set_leader("alarms", false);
+    std::vector<std::uint64_t> asked;
+    for (const char* value : {"second", "third", "fourth"}) {
+        const auto id = out.produce({.topic = "alarms", .key = "7", .value = value});
+        ASSERT_TRUE(id) << id.error().what;
+        asked.push_back(*id);
+    }
+    std::vector<std::uint64_t> told;
+    ASSERT_TRUE(eventually([&] {
+        for (const Delivery& delivery : out.poll(turn_us)) {
+            EXPECT_FALSE(delivery.stored);
+            EXPECT_TRUE(delivery.again) << delivery.reason;
+            told.push_back(delivery.id);
+        }
+        return told.size() == asked.size();
+    }));
+    EXPECT_EQ(told, asked);
+    brokers.set_leader("alarms", true);
+    EXPECT_TRUE(eventually([&] { return store_in("alarms", out, {"and on"}, "7") == 0; }));
 }
 
 TEST_P(KafkaDoor, WhatCanNeverWorkIsSaidAtTheStart) {

@@ -48,12 +48,29 @@ Outcome<void> RealProducer::begin() {
     return {};
 }
 
-// What is unacknowledged stays in the log: nobody waits for it here.
+// Nobody waits here for the brokers: whoever produced a record still has it, and hears `again`.
 void RealProducer::end() {
     if (!producer_) return;
     (void)producer_->purge(RdKafka::Producer::PURGE_QUEUE | RdKafka::Producer::PURGE_INFLIGHT);
     (void)producer_->flush(farewell_ms);
     producer_.reset();
+    for (const auto& [id, since] : under_way_)
+        deliveries_.push_back({.id = id, .again = true, .reason = "kafka: the producer begins anew"}
+        );
+    under_way_.clear();
+}
+
+// librdkafka can keep a partition's records for ever after its leader was killed. While the brokers
+// are away it rightly waits; while they answer, a record this old is not on its way any more.
+void RealProducer::look_for_a_stall() {
+    const auto bound = std::chrono::milliseconds{options_.unanswered_ms_max};
+    if (under_way_.empty() || !trouble_.text().empty()) return;
+    if (Clock::now() - under_way_.begin()->second < bound) return;
+    spent_ = true;
+    trouble_.set(
+        "kafka: a record was unanswered for " + std::to_string(options_.unanswered_ms_max) +
+        " ms though a broker is there: the producer begins anew"
+    );
 }
 
 RealProducer::~RealProducer() {
@@ -90,11 +107,13 @@ Outcome<std::uint64_t> RealProducer::produce(const Record& record) {
         return fail(fault_of(code), "kafka: " + record.topic + ": " + RdKafka::err2str(code));
     (void)headers.release();  // librdkafka owns them once produce() has succeeded
     ++next_id_;
+    under_way_.emplace_hint(under_way_.end(), id, Clock::now());
     return id;
 }
 
 std::vector<Delivery> RealProducer::poll(std::int64_t timeout_us) {
     if (producer_) (void)producer_->poll(static_cast<int>(timeout_us / 1000));
+    look_for_a_stall();
     if (spent_ || !producer_) {
         end();
         if (auto done = begin(); !done) trouble_.set(done.error().what);
@@ -104,6 +123,7 @@ std::vector<Delivery> RealProducer::poll(std::int64_t timeout_us) {
 
 void RealProducer::dr_cb(RdKafka::Message& message) {
     const auto id = reinterpret_cast<std::uintptr_t>(message.msg_opaque());  // NOLINT
+    under_way_.erase(id);
     Delivery delivery{.id = id, .stored = message.err() == RdKafka::ERR_NO_ERROR};
     if (delivery.stored) {
         trouble_.clear();

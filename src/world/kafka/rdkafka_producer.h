@@ -1,12 +1,15 @@
 // RealProducer is a Producer on librdkafka.
 //
-// A fault that ends a librdkafka producer for good (its idempotence lost) does not end this one: it
-// begins a new one, and what was under way is delivered with `again`.
+// A fault that ends a librdkafka producer for good (its idempotence lost) does not end this one,
+// nor does one that never answers: it begins a new one, and what was under way is delivered with
+// `again`, in order.
 #pragma once
 
 #include "world/kafka/rdkafka_settings.h"
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,15 +29,19 @@ class RealProducer final : public Producer, RdKafka::DeliveryReportCb, RdKafka::
     [[nodiscard]] std::string trouble() const override { return trouble_.text(); }
 
   private:
+    using Clock = std::chrono::steady_clock;
+
     explicit RealProducer(const Options& options) : options_{options} {}
 
     [[nodiscard]] Outcome<void> begin();
     void end();
+    void look_for_a_stall();
     void dr_cb(RdKafka::Message& message) override;
     void event_cb(RdKafka::Event& event) override;
 
     Options options_;
     std::unique_ptr<RdKafka::Producer> producer_;
+    std::map<std::uint64_t, Clock::time_point> under_way_;  // by id: the first is the oldest
     std::vector<Delivery> deliveries_;
     Trouble trouble_;
     std::uint64_t next_id_ = 1;
