@@ -94,7 +94,7 @@ class CortexM(unittest.TestCase):
         heap = re.compile(
             r"^(_*(malloc|calloc|realloc|free|sbrk)(_r)?|operator (new|delete).*|__cxa_throw)$"
         )
-        for image in (self.image, BUILD / "network_image.elf"):
+        for image in (self.image, BUILD / "network_image.elf", BUILD / "node_image.elf"):
             symbols = subprocess.run(
                 [tool("arm-none-eabi-nm"), "-C", image], capture_output=True, text=True, check=True
             ).stdout

@@ -1,5 +1,7 @@
 #include "app/commands/commands.h"
 #include "app/commands/opened.h"
+#include "app/site/layout.h"
+#include "sense/port/host/factory_image.h"
 #include "store/devices/registry.h"
 
 #include <CLI/CLI.hpp>
@@ -99,6 +101,62 @@ int done_or_told(const Outcome<void>& done, const std::string& said) {
     return 0;
 }
 
+struct Flashing {
+    std::string device;
+    std::string file;
+    std::uint16_t time_port = 123;
+    std::string site_name = "localhost";
+};
+
+// As a factory does: the device's key is made and enrolled with the running registry, once, and the
+// page that holds it is written into the flash of the board.
+int flash_device(const std::string& state_dir, const Flashing& order) {
+    real::Real real;
+    auto config = open_config(real, state_dir);
+    if (!config) return tell(config.error());
+    const asset::Asset* asset = config::asset_of_device(*config, order.device);
+    if (asset == nullptr)
+        return tell(
+            {base::Fault::not_found, "stator.toml has no asset with device = " + order.device}
+        );
+    const std::string directory = state_dir + "/nodes/" + order.device;
+    const std::string file = directory + "/provisioning.json";
+    constexpr std::size_t provisioning_bytes_max = 16U << 10U;
+    auto text = real.doors.disk.read_all(file, provisioning_bytes_max);
+    if (!text) return tell(text.error());
+    auto provisioning = host::parse_provisioning(*text, file);
+    if (!provisioning) return tell(provisioning.error());
+    auto credential = host::enrol(real.doors, *provisioning, directory);
+    if (!credential) return tell(credential.error());
+    host::FactoryFacts facts;
+    facts.asset = *asset;
+    facts.site_name = order.site_name;
+    facts.devices_port = config->ports.devices;
+    facts.models_port = config->ports.models;
+    facts.time_port = order.time_port;
+    facts.interval_ms = config->node_interval_ms;
+    auto done =
+        host::write_factory_image(real.doors, *provisioning, *credential, facts, order.file);
+    return done_or_told(done, order.device + " is in " + order.file);
+}
+
+void add_flash(CLI::App& device, Chosen& chosen) {
+    auto* flash = device.add_subcommand(
+        "flash", "Enrols a device and writes its factory page into a board's flash image"
+    );
+    auto order = std::make_shared<Flashing>();
+    add_state(*flash, chosen);
+    flash->add_option("NAME", order->device, "The device's id")->required();
+    flash->add_option("FILE", order->file, "The image; made when it is missing")->required();
+    flash->add_option("--time-port", order->time_port, "Of the site's SNTP server")
+        ->capture_default_str();
+    flash->add_option("--site-name", order->site_name, "In the services' certificates")
+        ->capture_default_str();
+    flash->callback([order, &chosen] {
+        chosen.run = [order, &chosen] { return flash_device(chosen.state_dir, *order); };
+    });
+}
+
 }  // namespace
 
 void add_devices(CLI::App& program, Chosen& chosen) {
@@ -167,6 +225,7 @@ void add_devices(CLI::App& program, Chosen& chosen) {
             return admit_legacy(config, registry, id, *bare);
         }
     )->add_flag("--bare", *bare, "Without a password too");
+    add_flash(*device, chosen);
     auto* list = device->add_subcommand("list", "Every device, its role and state");
     add_state(*list, chosen);
     list->callback([&chosen] {

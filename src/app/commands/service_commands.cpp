@@ -122,6 +122,7 @@ void add_node(CLI::App& program, Chosen& chosen) {
     command->add_option("--recording", options->recording, "A CSV: a recorded machine instead");
     command->add_option("--map", options->map, "Its columns");
     command->add_flag("--block-backup", options->backup_blocked, "No backup flow");
+    command->add_option("--bench", options->bench, "Only the machine, for an emulated board there");
     command->callback([&chosen, options, seed] {
         chosen.run = [&chosen, options, seed] {
             return run_part(

@@ -101,6 +101,7 @@ void add_demo(CLI::App& program, Chosen& chosen) {
     demo->add_option(
         "--map", options->map, "Its columns: time=..,CHANNEL=COLUMN,..,label=.. (0 or 1)"
     );
+    demo->add_option("--bench", options->bench, "A folder: the device is a board emulated there");
     demo->add_option("--rows-per-s", options->rows_per_s, "Of the recording")
         ->capture_default_str();
     demo->callback([options, &chosen] {

@@ -136,6 +136,7 @@ Outcome<void> Demo::start() {
     options.block_backup = options_.block_backup;
     options.recording = options_.recording;
     options.map = options_.map;
+    options.bench = options_.bench;
     auto made = up::prepare(real_.doors, config_, options);
     if (!made) return std::unexpected(made.error());
     up_.emplace(real_.doors, processes_, config_, std::move(*made));

@@ -15,6 +15,7 @@ struct Options {
     std::uint64_t seed = 0;  // 0: the site's
     std::string recording;
     std::string map;
+    std::string bench;         // a folder: the device is a board that is emulated there
     double rows_per_s = 25.0;  // of a recording
 };
 

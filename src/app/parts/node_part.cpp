@@ -1,6 +1,7 @@
 #include "app/parts/machine.h"
 #include "app/parts/parts.h"
 #include "app/site/layout.h"
+#include "sense/port/host/bench_pipes.h"
 #include "sense/port/host/device.h"
 #include "world/metrics/metrics.h"
 
@@ -67,6 +68,41 @@ class NodePart final : public part::Part {
     std::string trouble_;
 };
 
+// The machine alone: the device is a board that asks it over the bench's pipes.
+class BenchPart final : public part::Part {
+  public:
+    BenchPart(
+        doors::Doors& doors,
+        std::unique_ptr<Machine> machine,
+        std::unique_ptr<host::BenchPipes> pipes
+    )
+        : doors_{doors}, machine_{std::move(machine)}, pipes_{std::move(pipes)} {}
+
+    [[nodiscard]] std::string_view name() const override { return "node"; }
+
+    Outcome<bool> step() override {
+        machine_->advance(doors_.clock.monotonic_us(), {});
+        return pipes_->step();
+    }
+
+    void wait(std::int64_t timeout_us) override { pipes_->wait(timeout_us); }
+
+    std::string metrics() override {
+        metrics_.set("stator_node_bench_questions", static_cast<double>(pipes_->questions()));
+        return metrics_.render();
+    }
+
+    http::Response handle(const http::Request& request) override {
+        return machine_->handle(request);
+    }
+
+  private:
+    doors::Doors& doors_;
+    metrics::Metrics metrics_;
+    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<host::BenchPipes> pipes_;
+};
+
 }  // namespace
 
 Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions options) {
@@ -97,6 +133,11 @@ Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions op
         );
         if (!recorded) return std::unexpected(recorded.error());
         machine = std::move(*recorded);
+    }
+    if (!options.bench.empty()) {
+        auto pipes = host::BenchPipes::make(options.bench, machine->adc(), machine->actuators());
+        if (!pipes) return std::unexpected(pipes.error());
+        return std::make_unique<BenchPart>(doors, std::move(machine), std::move(*pipes));
     }
     host::DeviceOptions device_options;
     device_options.directory = options.directory;

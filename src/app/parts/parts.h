@@ -53,6 +53,7 @@ struct NodeOptions {
     std::string map;
     bool backup_blocked = false;
     std::string plant_token;  // who may break and repair the motor
+    std::string bench;        // a folder: only the machine runs here, for an emulated board there
 };
 
 [[nodiscard]] Made make_node(

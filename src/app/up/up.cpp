@@ -84,6 +84,7 @@ Outcome<std::vector<process::Command>> prepare(
         if (options.block_backup) node.emplace_back("--block-backup");
         if (!options.recording.empty())
             node.insert(node.end(), {"--recording", options.recording, "--map", options.map});
+        if (!options.bench.empty()) node.insert(node.end(), {"--bench", options.bench});
         add("node", node);
     }
     return commands;

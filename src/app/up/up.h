@@ -24,6 +24,7 @@ struct Options {
     bool block_backup = false;
     std::string recording;
     std::string map;
+    std::string bench;  // a folder: the device is a board that is emulated there
 };
 
 // Writes what the processes read, and says how each is started, in order.

@@ -61,7 +61,7 @@ std::string_view Tls::start(const Identity& identity) {
     );
     mbedtls_ssl_conf_ca_chain(&config_, &ca_, nullptr);
     mbedtls_ssl_conf_rng(&config_, mbedtls_ctr_drbg_random, &random_);
-    if (mbedtls_ssl_conf_max_frag_len(&config_, MBEDTLS_SSL_MAX_FRAG_LEN_4096) != 0 ||
+    if (mbedtls_ssl_conf_max_frag_len(&config_, MBEDTLS_SSL_MAX_FRAG_LEN_2048) != 0 ||
         mbedtls_ssl_conf_own_cert(&config_, &certificate_, &key_) != 0)
         return "no memory for TLS";
     return {};

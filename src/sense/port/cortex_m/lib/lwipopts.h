@@ -8,6 +8,8 @@
 #define LWIP_RAW 1
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0
+#define IP_REASSEMBLY 0  // TCP and our UDP never fragment
+#define IP_FRAG 0
 #define LWIP_DHCP 1
 #define LWIP_DNS 0
 #define LWIP_STATS 0

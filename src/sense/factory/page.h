@@ -1,0 +1,56 @@
+// A factory Page is what a device without a file system is given once: who it is, and for what.
+//
+// It lies in a part of the flash that the running device only reads:
+//
+//   | magic u32 | bytes u32 | crc32c u32 of what follows | 5 fields |      little endian
+//   field: | bytes u32 | content, then a zero byte, which counts |
+//
+// The fields are the facts (JSON), and as PEM the site's CA, the device's certificate, its key, and
+// the key that signs models. The texts are used where they lie. Format:
+// docs/formats/factory-page.md.
+#pragma once
+
+#include "shared/asset/asset.h"
+#include "shared/base/fixed.h"
+#include "shared/base/result.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace stator::factory {
+
+inline constexpr std::size_t page_bytes_max = 16U << 10U;
+inline constexpr std::size_t host_bytes_max = 63;
+
+struct Facts {
+    asset::Asset asset;
+    base::FixedString<host_bytes_max> host;  // the name in the site's certificates
+    std::array<std::uint8_t, 4> address{};   // where it is: the device asks no name server
+    std::uint16_t mqtt_port = 0;
+    std::uint16_t devices_port = 0;
+    std::uint16_t models_port = 0;
+    std::uint16_t time_port = 123;
+    std::int64_t unix_s_min = 0;  // no time before this one is believed
+    std::uint32_t interval_ms = 1'000;
+};
+
+struct Page {
+    Facts facts;
+    std::string_view ca_pem;  // without the zero byte that is behind it
+    std::string_view certificate_pem;
+    std::string_view key_pem;
+    std::string_view model_public_pem;
+};
+
+// The bytes of the page in `into`; Fault::full when they do not fit.
+[[nodiscard]] base::Result<std::span<const std::byte>> write_page(
+    const Page& page, std::span<std::byte> into
+);
+// Fault::not_found when there is none, Fault::corrupt when it is damaged, Fault::bad_input when it
+// is whole and says what cannot be. The Page points into `flash`.
+[[nodiscard]] base::Result<Page> read_page(std::span<const std::byte> flash);
+
+}  // namespace stator::factory

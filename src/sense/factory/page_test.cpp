@@ -1,0 +1,113 @@
+#include "sense/factory/page.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+namespace stator::factory {
+namespace {
+
+Page example() {
+    Page page;
+    page.facts.asset = asset::shaded_pole_motor();
+    page.facts.asset.id = "pump-1";
+    page.facts.asset.device = "14333616";
+    page.facts.asset.mode = asset::Mode::act;
+    page.facts.host = "localhost";
+    page.facts.address = {10, 0, 2, 2};
+    page.facts.mqtt_port = 8883;
+    page.facts.devices_port = 30006;
+    page.facts.models_port = 30007;
+    page.facts.unix_s_min = 1'767'225'600;
+    page.facts.interval_ms = 25;
+    page.ca_pem = "the CA\n";
+    page.certificate_pem = "the certificate\n";
+    page.key_pem = "the key\n";
+    page.model_public_pem = "the signer's\n";
+    return page;
+}
+
+std::vector<std::byte> bytes_of(const Page& page) {
+    std::vector<std::byte> into(page_bytes_max);
+    const auto written = write_page(page, into);
+    EXPECT_TRUE(written);
+    into.resize(written->size());
+    return into;
+}
+
+TEST(FactoryPage, says_what_was_written_into_it) {
+    const Page written = example();
+    auto bytes = bytes_of(written);
+    bytes.resize(page_bytes_max, std::byte{0xFF});  // erased flash behind it
+    const auto page = read_page(bytes);
+    ASSERT_TRUE(page);
+    const asset::Asset& asset = page->facts.asset;
+    EXPECT_EQ(asset.device.view(), "14333616");
+    EXPECT_EQ(asset.mode, asset::Mode::act);
+    ASSERT_EQ(asset.channels.size(), written.facts.asset.channels.size());
+    for (std::size_t i = 0; i < asset.channels.size(); ++i) {
+        const asset::Channel& was = written.facts.asset.channels[i];
+        EXPECT_EQ(asset.channels[i].name, was.name);
+        EXPECT_EQ(asset.channels[i].sampling, was.sampling);
+        EXPECT_EQ(asset.channels[i].calibration.zero_counts, was.calibration.zero_counts);
+        EXPECT_EQ(asset.channels[i].calibration.unit_per_count, was.calibration.unit_per_count);
+        EXPECT_EQ(asset.channels[i].plausible_max, was.plausible_max);
+    }
+    EXPECT_EQ(asset::feature_set_hash(asset), asset::feature_set_hash(written.facts.asset));
+    EXPECT_EQ(asset.effect_flow_min, written.facts.asset.effect_flow_min);
+    EXPECT_EQ(page->facts.address, written.facts.address);
+    EXPECT_EQ(page->facts.models_port, 30007);
+    EXPECT_EQ(page->facts.unix_s_min, written.facts.unix_s_min);
+    EXPECT_EQ(page->key_pem, "the key\n");
+    EXPECT_EQ(page->key_pem.data()[page->key_pem.size()], '\0');  // mbedTLS wants it
+    EXPECT_EQ(page->model_public_pem, "the signer's\n");
+}
+
+TEST(FactoryPage, begins_as_its_format_page_says) {
+    const auto bytes = bytes_of(example());
+    const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    EXPECT_EQ(text.substr(0, 4), "STSP");
+    const auto low = [&](std::size_t at) {
+        return std::to_integer<std::size_t>(bytes[at]) | std::to_integer<std::size_t>(bytes[at + 1])
+                                                             << 8U;
+    };
+    EXPECT_EQ(low(4), bytes.size() - 12);
+    EXPECT_EQ(text.substr(16, 8), "{\"host\":");
+    EXPECT_EQ(bytes[16 + low(12) - 1], std::byte{0});
+}
+
+TEST(FactoryPage, blank_flash_has_none) {
+    const std::vector<std::byte> blank(page_bytes_max, std::byte{0xFF});
+    const auto page = read_page(blank);
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error(), base::Fault::not_found);
+}
+
+TEST(FactoryPage, a_damaged_or_cut_page_is_not_read) {
+    const auto whole = bytes_of(example());
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        auto damaged = whole;
+        damaged[at] ^= std::byte{0x04};
+        EXPECT_FALSE(read_page(damaged)) << "byte " << at;
+        EXPECT_FALSE(read_page(std::span{whole}.first(at))) << "cut at " << at;
+    }
+}
+
+TEST(FactoryPage, a_page_that_does_not_fit_is_not_written) {
+    std::array<std::byte, 256> small{};
+    const auto written = write_page(example(), small);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error(), base::Fault::full);
+}
+
+TEST(FactoryPage, a_feature_of_a_channel_that_is_not_there_is_refused) {
+    Page page = example();
+    ASSERT_TRUE(page.facts.asset.features.push_back({7, asset::Statistic::rms}));
+    const auto read = read_page(bytes_of(page));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error(), base::Fault::bad_input);
+}
+
+}  // namespace
+}  // namespace stator::factory

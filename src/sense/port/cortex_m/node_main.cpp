@@ -1,0 +1,247 @@
+// The device: the node on the board's network, flash and converters, as its factory page says.
+//
+//   PSRAM as flash: | 1 MiB of the node's: boots, model slots | ... | at 4 MiB the factory page |
+//
+// The site's services are all at one address, under one name. UART0 tells people what happens.
+#include "sense/factory/page.h"
+#include "sense/node/node.h"
+#include "sense/port/cortex_m/bench.h"
+#include "sense/port/cortex_m/board.h"
+#include "sense/port/cortex_m/network.h"
+#include "sense/port/cortex_m/psram_flash.h"
+#include "sense/port/cortex_m/signature.h"
+#include "sense/port/cortex_m/tls_fetch.h"
+#include "sense/port/cortex_m/tls_link.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <optional>
+
+namespace {
+
+using namespace stator;
+using cortex_m::print;
+
+constexpr std::size_t flash_bytes = 1U << 20U;
+constexpr std::uintptr_t page_at = cortex_m::psram_begin + 0x40'0000;
+constexpr std::size_t readings_max = 96;  // that wait for the site
+constexpr std::size_t events_max = 12;
+constexpr std::size_t arena_bytes = 6U << 10U;
+constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
+
+class Time final : public hal::Time {
+  public:
+    explicit Time(const cortex_m::Clock& clock) : clock_{clock} {}
+
+    std::int64_t monotonic_us() override { return cortex_m::monotonic_us(); }
+
+    std::int64_t unix_ms() override { return clock_.unix_ms(); }
+
+    bool synced() override { return clock_.synced(); }
+
+  private:
+    const cortex_m::Clock& clock_;
+};
+
+class Entropy final : public hal::Entropy {
+  public:
+    std::uint32_t next() override {
+        std::array<std::uint8_t, 4> bytes{};
+        static_cast<void>(cortex_m::random_bytes(bytes.data(), bytes.size()));
+        return std::bit_cast<std::uint32_t>(bytes);
+    }
+};
+
+class Watchdog final : public hal::Watchdog {
+  public:
+    void feed() override { ++fed; }
+
+    std::uint64_t fed = 0;
+};
+
+class Log final : public hal::Log {
+  public:
+    void info(std::string_view text) override { say(text); }
+
+    void warn(std::string_view text) override { say(text); }
+
+    static void say(std::string_view text) {
+        print(text);
+        print("\n");
+    }
+};
+
+std::span<const std::uint8_t> with_zero(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size() + 1};
+}
+
+struct Board {
+    Board() = default;
+    cortex_m::PsramFlash flash{cortex_m::psram_begin, flash_bytes};
+    factory::Page page;
+    std::array<char, factory::host_bytes_max + 1> host{};
+    cortex_m::Bench bench;
+    Entropy entropy;
+    Watchdog watchdog;
+    Log log;
+    std::optional<cortex_m::Clock> clock;
+    std::optional<cortex_m::Network> network;
+    std::optional<cortex_m::Tls> tls;
+    std::optional<Time> time;
+    std::optional<cortex_m::TlsLink> link;
+    std::optional<cortex_m::TlsFetch> fetch;
+    cortex_m::Signature signature;
+    std::array<node::WaitingReading, readings_max> readings{};
+    std::array<node::WaitingDeviceEvent, events_max> events{};
+    std::array<std::array<std::byte, arena_bytes>, 2> arenas{};
+    std::array<char, envelope_bytes> envelope{};
+    std::array<std::uint16_t, signal::waveform_samples> counts{};
+    std::optional<node::Node> node;
+};
+
+Board board;
+
+// Why the device cannot start; empty when it can.
+std::string_view start_network() {
+    const factory::Facts& facts = board.page.facts;
+    board.clock.emplace(facts.unix_s_min);
+    board.network.emplace(*board.clock);
+    board.tls.emplace(*board.clock);
+    board.time.emplace(*board.clock);
+    if (!board.network->start()) return "no Ethernet";
+    cortex_m::Server server;
+    const auto& at = facts.address;
+    IP4_ADDR(&server.address, at[0], at[1], at[2], at[3]);
+    const std::string_view host = facts.host.view();
+    std::ranges::copy(host, board.host.begin());
+    server.host = board.host.data();
+    board.network->ask_time(server.address, facts.time_port);
+    const cortex_m::Identity identity{
+        .ca_pem = with_zero(board.page.ca_pem),
+        .certificate_pem = with_zero(board.page.certificate_pem),
+        .key_pem = with_zero(board.page.key_pem),
+    };
+    if (const auto why = board.tls->start(identity); !why.empty()) return why;
+    if (!board.signature.start(board.page.model_public_pem))
+        return "the key that signs models cannot be read";
+    server.port = facts.devices_port;
+    cortex_m::Server models = server;
+    models.port = facts.models_port;
+    board.fetch.emplace(*board.tls, server, models);
+    server.port = facts.mqtt_port;
+    board.link.emplace(*board.tls, board.entropy, server, facts.asset.device.view());
+    return {};
+}
+
+void start_node() {
+    const hal::Hal hal{
+        board.bench,
+        board.bench,
+        board.flash,
+        *board.link,
+        *board.fetch,
+        *board.time,
+        board.entropy,
+        board.watchdog,
+        board.log,
+        board.signature
+    };
+    node::Config config;
+    config.interval_ms = board.page.facts.interval_ms;
+    config.chunk_bytes = cortex_m::TlsFetch::chunk_bytes_max;
+    board.node.emplace(
+        hal,
+        board.page.facts.asset,
+        config,
+        node::Memory{
+            .readings = board.readings,
+            .events = board.events,
+            .arenas = {board.arenas[0], board.arenas[1]},
+            .envelope = board.envelope,
+            .counts = board.counts,
+        }
+    );
+}
+
+void say_cost(std::string_view what, std::uint64_t value) {
+    print("cost ");
+    print(what);
+    print(" = ");
+    cortex_m::print_number(value);
+    print("\n");
+}
+
+class Display {  // what changed, for people and tests
+  public:
+    void show() {
+        const node::Status status = board.node->status();
+        say(link_, board.link->reason(), "link: ");
+        say(fetch_, board.fetch->reason(), "fetch: ");
+        if (status.release != release_) {
+            release_ = status.release;
+            print("runs ");
+            Log::say(status.model);
+        }
+        if (status.alarm != alarm_) {
+            alarm_ = status.alarm;
+            Log::say(alarm_ ? "alarm" : "alarm over");
+        }
+        if (status.actor != actor_) {
+            actor_ = status.actor;
+            print("valve ");
+            cortex_m::print_number(static_cast<std::uint64_t>(actor_));
+            print("\n");
+        }
+        constexpr std::int64_t costs_us = 5'000'000;
+        if (cortex_m::monotonic_us() < next_us_) return;
+        next_us_ = cortex_m::monotonic_us() + costs_us;
+        say_cost("tls_pool", cortex_m::Tls::pool_bytes_most());
+        say_cost("stack", cortex_m::stack_bytes_used());
+        say_cost("readings", status.readings);
+        say_cost("skipped", status.readings_skipped);
+        say_cost("shed", status.shed);
+    }
+
+  private:
+    static void say(std::string_view& before, std::string_view now, std::string_view what) {
+        if (now == before) return;
+        before = now;
+        if (now.empty()) return;
+        print(what);
+        Log::say(now);
+    }
+
+    std::string_view link_;
+    std::string_view fetch_;
+    std::uint32_t release_ = 0;
+    bool alarm_ = false;
+    node::ActorState actor_ = node::ActorState::idle;
+    std::int64_t next_us_ = 0;
+};
+
+}  // namespace
+
+int main() {
+    cortex_m::board_start();
+    const auto page =
+        factory::read_page({reinterpret_cast<const std::byte*>(page_at), factory::page_bytes_max});
+    if (!page) {
+        Log::say("no factory page: `stator device flash` writes one");
+        return 1;
+    }
+    board.page = *page;
+    if (const auto why = start_network(); !why.empty()) {
+        Log::say(why);
+        return 1;
+    }
+    board.bench.start();
+    start_node();
+    Display display;
+    for (;;) {
+        board.network->step();
+        static_cast<void>(board.node->step());
+        board.fetch->tend();
+        display.show();
+    }
+}

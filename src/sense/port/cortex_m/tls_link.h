@@ -1,0 +1,92 @@
+// TlsLink is the node's link on the board: MQTT 5 over one TlsSocket, QoS 1, nothing kept.
+//
+// What was not acknowledged when the connection went is the node's outbox's to send again. It comes
+// back by itself, after a pause that doubles, with jitter. One packet at a time is read; a packet
+// larger than the buffer ends the connection, for the broker was told how large one may be.
+#pragma once
+
+#include "sense/hal/board.h"
+#include "sense/hal/link.h"
+#include "sense/port/cortex_m/tls_socket.h"
+#include "shared/wire/messages.h"
+#include "shared/wire/topics.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace stator::cortex_m {
+
+struct Server {
+    ip_addr_t address{};
+    std::uint16_t port = 0;
+    const char* host = "";  // the name in its certificate; ends with a zero byte
+};
+
+class TlsLink final : public hal::Link {
+  public:
+    // `id`: the device's, which is the client's; outlives the link.
+    TlsLink(Tls& tls, hal::Entropy& entropy, const Server& server, std::string_view id)
+        : socket_{tls}, entropy_{entropy}, server_{server}, id_{id} {}
+
+    [[nodiscard]] base::Result<void> subscribe(std::string_view topic) override;
+    [[nodiscard]] base::Result<std::uint32_t> publish(
+        std::string_view topic, std::string_view payload
+    ) override;
+    [[nodiscard]] bool poll(hal::LinkEvent& event) override;
+
+    // Why it is not connected, for people.
+    [[nodiscard]] std::string_view reason() const { return reason_; }
+
+  private:
+    enum class Phase : std::uint8_t { waiting, reaching, greeting, open };
+
+    static constexpr std::size_t packet_bytes_max = 2048;  // to us
+
+    void reach();
+    bool lose(std::string_view why, hal::LinkEvent& event);
+    void greet();
+    void ask_for_topics();
+    [[nodiscard]] bool flush();
+    void keep_alive();
+    void drop_heard();
+    // The bytes of the whole packet that lies in front; 0: not yet. Sets broken_ when none can be.
+    [[nodiscard]] std::size_t packet(std::span<const std::uint8_t>& body);
+    [[nodiscard]] bool hear(
+        std::uint8_t head, std::span<const std::uint8_t> body, hal::LinkEvent& event
+    );
+    [[nodiscard]] bool hear_publish(
+        std::uint8_t head, std::span<const std::uint8_t> body, hal::LinkEvent& event
+    );
+
+    [[nodiscard]] std::size_t room() const { return out_.size() - out_bytes_; }
+
+    void put(std::uint8_t byte) { out_[out_bytes_++] = byte; }
+
+    void put_u16(std::size_t value);
+    void put_text(std::string_view text);
+    void put_length(std::size_t value);
+
+    TlsSocket socket_;
+    hal::Entropy& entropy_;
+    Server server_;
+    std::string_view id_;
+    base::FixedVector<wire::Topic, 4> topics_;
+    Phase phase_ = Phase::waiting;
+    std::string_view reason_;
+    std::uint32_t failures_ = 0;
+    std::int64_t next_us_ = 0;  // attempt, or the end of one
+    std::int64_t said_us_ = 0;
+    std::int64_t heard_us_ = 0;
+    std::uint16_t last_id_ = 0;
+    bool broken_ = false;
+    std::size_t heard_ = 0;    // bytes of the packet that the last poll() told of
+    std::size_t writing_ = 0;  // bytes that TLS was given and has to be given again
+    std::size_t out_bytes_ = 0;
+    std::size_t in_bytes_ = 0;
+    std::array<std::uint8_t, wire::message_bytes_max + 256> out_{};
+    std::array<std::uint8_t, packet_bytes_max> in_{};
+};
+
+}  // namespace stator::cortex_m

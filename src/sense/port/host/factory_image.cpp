@@ -1,0 +1,62 @@
+#include "sense/port/host/factory_image.h"
+
+#include "sense/factory/page.h"
+
+#include <vector>
+
+namespace stator::host {
+namespace {
+
+constexpr std::size_t image_bytes = 16U << 20U;
+constexpr std::size_t page_at = 4U << 20U;
+constexpr std::size_t pem_bytes_max = 8U << 10U;
+constexpr std::int64_t clocks_differ_s_max = 60;
+
+}  // namespace
+
+Outcome<void> write_factory_image(
+    doors::Doors& doors,
+    const Provisioning& provisioning,
+    const Credential& credential,
+    const FactoryFacts& facts,
+    const std::string& file
+) {
+    const auto ca = doors.disk.read_all(credential.ca_file, pem_bytes_max);
+    if (!ca) return std::unexpected{ca.error()};
+    const auto certificate = doors.disk.read_all(credential.certificate_file, pem_bytes_max);
+    if (!certificate) return std::unexpected{certificate.error()};
+    const auto key = doors.disk.read_all(credential.key_file, pem_bytes_max);
+    if (!key) return std::unexpected{key.error()};
+
+    factory::Page page;
+    page.facts.asset = facts.asset;
+    if (!page.facts.host.assign(facts.site_name))
+        return fail(base::Fault::bad_input, facts.site_name + " is too long for a factory page");
+    page.facts.address = facts.address;
+    page.facts.mqtt_port = provisioning.mqtt_port;
+    page.facts.devices_port = facts.devices_port;
+    page.facts.models_port = facts.models_port;
+    page.facts.time_port = facts.time_port;
+    page.facts.unix_s_min = doors.clock.unix_ms() / 1000 - clocks_differ_s_max;
+    page.facts.interval_ms = facts.interval_ms;
+    page.ca_pem = *ca;
+    page.certificate_pem = *certificate;
+    page.key_pem = *key;
+    page.model_public_pem = provisioning.model_public_pem;
+    std::vector<std::byte> bytes(factory::page_bytes_max, std::byte{0xFF});
+    if (!factory::write_page(page, bytes))
+        return fail(base::Fault::full, "device " + provisioning.device + " fills no factory page");
+
+    auto image = doors.disk.open(file, disk::Mode::create);
+    if (!image) return std::unexpected{image.error()};
+    const auto size = (*image)->size();
+    if (!size) return std::unexpected{size.error()};
+    if (*size < image_bytes) {
+        const std::vector<std::byte> blank(image_bytes - *size, std::byte{0xFF});
+        if (auto done = (*image)->write_at(*size, blank); !done) return done;
+    }
+    if (auto done = (*image)->write_at(page_at, bytes); !done) return done;
+    return (*image)->sync();
+}
+
+}  // namespace stator::host

@@ -1,0 +1,35 @@
+// A factory image is the flash of a board as it leaves the factory: erased, with its factory page.
+//
+// 16 MiB, as the emulated board's; the page lies at 4 MiB. Writing it into an image that is there
+// changes only the page: what the device keeps stays.
+#pragma once
+
+#include "sense/port/host/provisioning.h"
+#include "shared/asset/asset.h"
+#include "world/doors/doors.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace stator::host {
+
+struct FactoryFacts {
+    asset::Asset asset;
+    std::string site_name = "localhost";  // in the services' certificates
+    std::array<std::uint8_t, 4> address = {10, 0, 2, 2};
+    std::uint16_t devices_port = 30006;
+    std::uint16_t models_port = 30007;
+    std::uint16_t time_port = 123;
+    std::uint32_t interval_ms = 1'000;
+};
+
+[[nodiscard]] Outcome<void> write_factory_image(
+    doors::Doors& doors,
+    const Provisioning& provisioning,
+    const Credential& credential,
+    const FactoryFacts& facts,
+    const std::string& file
+);
+
+}  // namespace stator::host

@@ -1,0 +1,63 @@
+"""An emulated board beside a real site: its bench, its flash image, its clock, and the emulator."""
+import pathlib
+import re
+import subprocess
+
+from cortex_m_network_test import TimeServer
+from cortex_m_test import BUILD, tool
+from stator_site import wait_until
+
+IMAGE_BYTES = 16 << 20
+
+
+class Board:
+    """The node's image on QEMU, in a folder of its own with its flash and the bench's pipes."""
+
+    def __init__(self, folder, clock=None):
+        self.folder = pathlib.Path(folder)
+        self.flash = self.folder / "flash.img"
+        self.output = self.folder / "uart.txt"
+        self.clock = clock or TimeServer()
+        self.emulator = None
+
+    def provision(self, site, device="14333616"):
+        """As a factory: the running registry enrols the device, its page goes into the image."""
+        done = site.stator(
+            "device", "flash", device, self.flash, "--time-port", str(self.clock.port), check=False
+        )
+        if done.returncode != 0:
+            raise AssertionError(done.stdout + done.stderr)
+
+    def start(self):
+        with open(self.output, "ab") as out:
+            self.emulator = subprocess.Popen(
+                [tool("qemu-system-arm"), "-M", "mps2-an386", "-display", "none",
+                 "-monitor", "none", "-serial", "stdio", "-nic", "user,model=lan9118",
+                 "-object", f"memory-backend-file,id=ps,size=16M,mem-path={self.flash},share=on",
+                 "-machine", "memory-backend=ps", "-kernel", BUILD / "node_image.elf",
+                 "-semihosting-config", "enable=on,target=native"],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            )
+
+    def stop(self):
+        if self.emulator:
+            self.emulator.kill()
+            self.emulator.wait()
+            self.emulator = None
+
+    def close(self):
+        self.stop()
+        self.clock.close()
+
+    def text(self):
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    def wait_for(self, words, seconds=60.0):
+        try:
+            wait_until(f"the board to say {words!r}", lambda: words in self.text(), seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said:\n{self.text()[-3000:]}") from None
+
+    def cost(self, name):
+        found = re.findall(rf"^cost {name} = (\d+)$", self.text(), re.MULTILINE)
+        return int(found[-1]) if found else None
