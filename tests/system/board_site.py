@@ -1,13 +1,19 @@
 """An emulated board beside a real site: its bench, its flash image, its clock, and the emulator."""
+import os
 import pathlib
 import re
 import subprocess
 
 from cortex_m_network_test import TimeServer
 from cortex_m_test import BUILD, tool
-from stator_site import wait_until
+from stator_site import STATOR, wait_until
 
-IMAGE_BYTES = 16 << 20
+
+def registry_answers(site):
+    try:
+        return site.https("devices", "/healthz", identity=None)[0]
+    except (OSError, AssertionError):
+        return False
 
 
 class Board:
@@ -20,10 +26,13 @@ class Board:
         self.clock = clock or TimeServer()
         self.emulator = None
 
-    def provision(self, site, device="14333616"):
+    def provision(self, site, device="14333616", models_port=None):
         """As a factory: the running registry enrols the device, its page goes into the image."""
-        done = site.stator(
-            "device", "flash", device, self.flash, "--time-port", str(self.clock.port), check=False
+        ports = {"STATOR_PORTS_MODELS": str(models_port)} if models_port else {}
+        done = subprocess.run(
+            [STATOR, "device", "flash", device, self.flash, "--time-port", str(self.clock.port),
+             "--state", site.state],
+            env={**os.environ, **ports}, capture_output=True, text=True, timeout=60, check=False,
         )
         if done.returncode != 0:
             raise AssertionError(done.stdout + done.stderr)

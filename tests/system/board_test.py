@@ -4,7 +4,7 @@ import tempfile
 import tomllib
 import unittest
 
-from board_site import Board
+from board_site import Board, registry_answers
 from cortex_m_test import BUDGETS, BUILD, tool
 from stator_site import ROOT, Site, wait_until
 
@@ -19,7 +19,7 @@ class BoardStory(unittest.TestCase):
             with Site("--until-closed", "--bench", folder) as site:
                 board = Board(folder)
                 self.addCleanup(board.close)
-                wait_until("the registry", lambda: self.answers(site), 60)
+                wait_until("the registry", lambda: registry_answers(site), 60)
                 wait_until("the bench", (board.folder / "bench.answer").exists, 60)
                 board.provision(site)
                 board.start()
@@ -28,13 +28,6 @@ class BoardStory(unittest.TestCase):
                 self.assertEqual(code, 0, board.text()[-2000:])
                 self.hold_to_the_story(board)
                 self.hold_to_the_budgets(board)
-
-    @staticmethod
-    def answers(site):
-        try:
-            return site.https("devices", "/healthz", identity=None)[0]
-        except (OSError, AssertionError):
-            return False
 
     def hold_to_the_story(self, board):
         said = board.text()
