@@ -112,6 +112,17 @@ void add_console(CLI::App& program, Chosen& chosen) {
     });
 }
 
+int run_try(const std::string& state_dir, parts::NodeOptions options) {
+    real::Real real;
+    auto config = open_config(real, state_dir);
+    if (!config) return tell(config.error());
+    if (options.device.empty()) options.device = config->node_device;
+    auto text = parts::try_node(real.doors, *config, options);
+    if (!text) return tell(text.error());
+    fmt::print("{}", *text);
+    return 0;
+}
+
 void add_node(CLI::App& program, Chosen& chosen) {
     auto* command = program.add_subcommand("node", "One device core on its host port");
     auto options = std::make_shared<parts::NodeOptions>();
@@ -122,9 +133,12 @@ void add_node(CLI::App& program, Chosen& chosen) {
     command->add_option("--recording", options->recording, "A CSV: a recorded machine instead");
     command->add_option("--map", options->map, "Its columns");
     command->add_flag("--block-backup", options->backup_blocked, "No backup flow");
+    command->add_option("--source", options->sources, "CHANNEL=FILE: 16-bit counts, or a device");
+    command->add_flag("--try", options->only_try, "Show raw and physical values, and end");
     command->add_option("--bench", options->bench, "Only the machine, for an emulated board there");
     command->callback([&chosen, options, seed] {
         chosen.run = [&chosen, options, seed] {
+            if (options->only_try) return run_try(chosen.state_dir, *options);
             return run_part(
                 "node",
                 chosen.state_dir,

@@ -1,8 +1,10 @@
 #include "app/parts/machine.h"
 #include "app/parts/parts.h"
+#include "app/parts/try_node.h"
 #include "app/site/layout.h"
 #include "sense/port/host/bench_pipes.h"
 #include "sense/port/host/device.h"
+#include "sense/port/host/sample_files.h"
 #include "world/metrics/metrics.h"
 
 #include <fmt/format.h>
@@ -18,9 +20,15 @@ constexpr std::size_t provisioning_bytes_max = 16U << 10U;
 class NodePart final : public part::Part {
   public:
     NodePart(
-        doors::Doors& doors, std::unique_ptr<Machine> machine, std::unique_ptr<host::Device> device
+        doors::Doors& doors,
+        std::unique_ptr<Machine> machine,
+        std::unique_ptr<host::SampleFiles> sources,
+        std::unique_ptr<host::Device> device
     )
-        : doors_{doors}, machine_{std::move(machine)}, device_{std::move(device)} {}
+        : doors_{doors},
+          machine_{std::move(machine)},
+          sources_{std::move(sources)},
+          device_{std::move(device)} {}
 
     [[nodiscard]] std::string_view name() const override { return "node"; }
 
@@ -64,6 +72,7 @@ class NodePart final : public part::Part {
     doors::Doors& doors_;
     metrics::Metrics metrics_;
     std::unique_ptr<Machine> machine_;
+    std::unique_ptr<host::SampleFiles> sources_;
     std::unique_ptr<host::Device> device_;
     std::string trouble_;
 };
@@ -74,9 +83,13 @@ class BenchPart final : public part::Part {
     BenchPart(
         doors::Doors& doors,
         std::unique_ptr<Machine> machine,
+        std::unique_ptr<host::SampleFiles> sources,
         std::unique_ptr<host::BenchPipes> pipes
     )
-        : doors_{doors}, machine_{std::move(machine)}, pipes_{std::move(pipes)} {}
+        : doors_{doors},
+          machine_{std::move(machine)},
+          sources_{std::move(sources)},
+          pipes_{std::move(pipes)} {}
 
     [[nodiscard]] std::string_view name() const override { return "node"; }
 
@@ -100,44 +113,94 @@ class BenchPart final : public part::Part {
     doors::Doors& doors_;
     metrics::Metrics metrics_;
     std::unique_ptr<Machine> machine_;
+    std::unique_ptr<host::SampleFiles> sources_;
     std::unique_ptr<host::BenchPipes> pipes_;
 };
 
-}  // namespace
+Outcome<std::unique_ptr<Machine>> make_machine(
+    doors::Doors& doors,
+    const config::Config& config,
+    const NodeOptions& options,
+    const asset::Asset& asset
+) {
+    if (!options.recording.empty())
+        return make_recorded_machine(
+            doors.disk, options.recording, options.map, config.ingest_max_rows
+        );
+    return make_plant_machine(
+        doors.clock,
+        asset,
+        {.seed = config.demo_seed,
+         .acceleration = config.demo_acceleration,
+         .backup_blocked = options.backup_blocked,
+         .token = options.plant_token}
+    );
+}
 
-Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions options) {
-    const asset::Asset* asset = config::asset_of_device(config, options.device);
+Outcome<std::unique_ptr<host::SampleFiles>> open_sources(
+    const NodeOptions& options, const asset::Asset& asset, hal::Adc& others
+) {
+    auto files = std::make_unique<host::SampleFiles>(others);
+    for (const std::string& source : options.sources) {
+        const std::size_t equals = source.find('=');
+        const std::string name = source.substr(0, equals);
+        std::size_t channel = 0;
+        while (channel < asset.channels.size() && asset.channels[channel].name.view() != name)
+            ++channel;
+        if (equals == std::string::npos || channel == asset.channels.size())
+            return fail(
+                base::Fault::bad_input,
+                fmt::format("--source {}: write CHANNEL=FILE, of a channel of the asset", source)
+            );
+        if (auto done = files->open(channel, source.substr(equals + 1)); !done)
+            return std::unexpected(done.error());
+    }
+    return files;
+}
+
+Outcome<const asset::Asset*> asset_of(const config::Config& config, const std::string& device) {
+    const asset::Asset* asset = config::asset_of_device(config, device);
     if (asset == nullptr)
         return fail(
             base::Fault::not_found,
-            fmt::format("stator.toml has no asset with device = \"{}\"", options.device)
+            fmt::format("stator.toml has no asset with device = \"{}\"", device)
         );
+    return asset;
+}
+
+}  // namespace
+
+Outcome<std::string> try_node(
+    doors::Doors& doors, const config::Config& config, const NodeOptions& options
+) {
+    const auto asset = asset_of(config, options.device);
+    if (!asset) return std::unexpected(asset.error());
+    auto machine = make_machine(doors, config, options, **asset);
+    if (!machine) return std::unexpected(machine.error());
+    auto sources = open_sources(options, **asset, (*machine)->adc());
+    if (!sources) return std::unexpected(sources.error());
+    return try_channels(**sources, **asset);
+}
+
+Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions options) {
+    const auto found = asset_of(config, options.device);
+    if (!found) return std::unexpected(found.error());
+    const asset::Asset* asset = *found;
     const std::string file = options.directory + "/provisioning.json";
     auto text = doors.disk.read_all(file, provisioning_bytes_max);
     if (!text) return std::unexpected(text.error());
     auto provisioning = host::parse_provisioning(*text, file);
     if (!provisioning) return std::unexpected(provisioning.error());
-    std::unique_ptr<Machine> machine;
-    if (options.recording.empty()) {
-        machine = make_plant_machine(
-            doors.clock,
-            *asset,
-            {.seed = config.demo_seed,
-             .acceleration = config.demo_acceleration,
-             .backup_blocked = options.backup_blocked,
-             .token = options.plant_token}
-        );
-    } else {
-        auto recorded = make_recorded_machine(
-            doors.disk, options.recording, options.map, config.ingest_max_rows
-        );
-        if (!recorded) return std::unexpected(recorded.error());
-        machine = std::move(*recorded);
-    }
+    auto machine = make_machine(doors, config, options, *asset);
+    if (!machine) return std::unexpected(machine.error());
+    auto sources = open_sources(options, *asset, (*machine)->adc());
+    if (!sources) return std::unexpected(sources.error());
     if (!options.bench.empty()) {
-        auto pipes = host::BenchPipes::make(options.bench, machine->adc(), machine->actuators());
+        auto pipes = host::BenchPipes::make(options.bench, **sources, (*machine)->actuators());
         if (!pipes) return std::unexpected(pipes.error());
-        return std::make_unique<BenchPart>(doors, std::move(machine), std::move(*pipes));
+        return std::make_unique<BenchPart>(
+            doors, std::move(*machine), std::move(*sources), std::move(*pipes)
+        );
     }
     host::DeviceOptions device_options;
     device_options.directory = options.directory;
@@ -145,9 +208,11 @@ Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions op
     device_options.asset = *asset;
     device_options.config.interval_ms = config.node_interval_ms;
     auto device =
-        host::Device::make(doors, std::move(device_options), machine->adc(), machine->actuators());
+        host::Device::make(doors, std::move(device_options), **sources, (*machine)->actuators());
     if (!device) return std::unexpected(device.error());
-    return std::make_unique<NodePart>(doors, std::move(machine), std::move(*device));
+    return std::make_unique<NodePart>(
+        doors, std::move(*machine), std::move(*sources), std::move(*device)
+    );
 }
 
 }  // namespace stator::parts

@@ -52,9 +52,16 @@ struct NodeOptions {
     std::string recording;  // a file: the recorded machine instead of the simulated one
     std::string map;
     bool backup_blocked = false;
-    std::string plant_token;  // who may break and repair the motor
-    std::string bench;        // a folder: only the machine runs here, for an emulated board there
+    std::string plant_token;           // who may break and repair the motor
+    std::vector<std::string> sources;  // CHANNEL=FILE: counts of a sensor that Linux shows so
+    bool only_try = false;             // print what the sensors give, and end
+    std::string bench;  // a folder: only the machine runs here, for an emulated board there
 };
+
+// What the sensors of the device give now; needs no running site.
+[[nodiscard]] Outcome<std::string> try_node(
+    doors::Doors& doors, const config::Config& config, const NodeOptions& options
+);
 
 [[nodiscard]] Made make_node(
     doors::Doors& doors, const config::Config& config, NodeOptions options

@@ -1,0 +1,87 @@
+#include "app/parts/try_node.h"
+
+#include "sense/node/sampling.h"
+#include "shared/signal/sensor_fault.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace stator::parts {
+
+namespace {
+
+std::string_view wrong_with(signal::SensorFault fault) {
+    switch (fault) {
+        case signal::SensorFault::none:
+            return "";
+        case signal::SensorFault::stuck:
+            return "stuck";
+        case signal::SensorFault::saturated:
+            return "saturated";
+        case signal::SensorFault::disconnected:
+            return "disconnected";
+        case signal::SensorFault::noisy:
+            return "noisy";
+    }
+    return "";
+}
+
+// What the device itself makes of the frame.
+float primary_value(
+    const asset::Asset& asset, std::size_t channel, std::span<const std::uint16_t> frame
+) {
+    signal::Workspace workspace;
+    std::vector<float> features(asset::features_max);
+    signal::extract(asset, channel, frame, workspace, features);
+    for (std::size_t i = 0; i < asset.features.size(); ++i)
+        if (asset::feature_name(asset, i).view() == asset.channels[channel].name.view())
+            return features[i];
+    return 0.0F;
+}
+
+}  // namespace
+
+std::string try_channels(hal::Adc& adc, const asset::Asset& asset) {
+    std::string text = fmt::format(
+        "{:<16} {:>7} {:>9} {:>7} {:>12} {:<6} {}\n",
+        "channel",
+        "least",
+        "mean",
+        "most",
+        "value",
+        "unit",
+        "sensor"
+    );
+    for (std::size_t channel = 0; channel < asset.channels.size(); ++channel) {
+        const asset::Channel& it = asset.channels[channel];
+        std::vector<std::uint16_t> frame(signal::frame_samples(it.sampling));
+        if (!adc.read(channel, frame)) {
+            text += fmt::format("{:<16} gives no samples\n", it.name.view());
+            continue;
+        }
+        const auto [least, most] = std::ranges::minmax(frame);
+        const double mean =
+            std::accumulate(frame.begin(), frame.end(), 0.0) / static_cast<double>(frame.size());
+        const float value = primary_value(asset, channel, frame);
+        std::string_view wrong =
+            wrong_with(signal::sensor_fault(it.sampling, frame, it.counts_max));
+        if (wrong.empty() && (value < it.plausible_min || value > it.plausible_max))
+            wrong = "not plausible";
+        text += fmt::format(
+            "{:<16} {:>7} {:>9.1f} {:>7} {:>12.4f} {:<6} {}\n",
+            it.name.view(),
+            least,
+            mean,
+            most,
+            value,
+            it.unit.view(),
+            wrong.empty() ? "fine" : wrong
+        );
+    }
+    return text;
+}
+
+}  // namespace stator::parts
