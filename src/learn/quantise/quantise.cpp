@@ -75,7 +75,9 @@ Row stretched(const Network& network, const Row& row, float by) {
     return held(network, std::move(far));
 }
 
-Report judge(const Network& network, std::span<const Row> calibration, Runner& runner) {
+Report judge(
+    const Network& network, std::span<const Row> calibration, bool stretch, Runner& runner
+) {
     Report report;
     for (const Row& row : calibration) {
         const Row inside = held(network, row);
@@ -86,6 +88,7 @@ Report judge(const Network& network, std::span<const Row> calibration, Runner& r
         report.mean_loss += loss;
         report.worst_loss = std::max(report.worst_loss, loss);
         if ((exact >= 0.5) != (given >= 0.5)) report.flips += 1;
+        if (!stretch) continue;
         for (const float by : std::array{1.0F, 1.5F, 2.0F, 3.0F, 4.0F}) {
             const Row far = stretched(network, row, by);
             const double value = evaluate(network, far)[0];
@@ -166,12 +169,12 @@ Outcome<Quantised> quantise(
     if (fault.empty()) fault = fault_of_rows(network, calibration, options);
     if (!fault.empty()) return fail(Fault::bad_input, std::move(fault));
 
-    const std::vector<Range> ranges = find_ranges(network, calibration);
+    const std::vector<Range> ranges = find_ranges(network, calibration, options.input_as_seen);
     Quantised made;
     made.tflite = lower_to_int8(network, ranges, {options.per_channel, options.int8_ends});
     auto runner = Runner::make(made.tflite);
     if (!runner) return std::unexpected(runner.error());
-    made.accuracy = judge(network, calibration, *runner);
+    made.accuracy = judge(network, calibration, !options.input_as_seen, *runner);
     fault = fault_of_report(made.accuracy, options);
     if (!fault.empty()) return fail(Fault::bad_input, std::move(fault));
     return made;

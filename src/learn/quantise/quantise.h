@@ -24,6 +24,10 @@ struct Options {
     bool per_channel = true;
     bool int8_ends = false;  // not in the profile `reference`
     Profile profile = Profile::stator;
+    // The input's range is what the calibration rows show, and what lies outside sticks to its
+    // ends: finer, for networks that decide inside it (classifier, autoencoder). Otherwise it is
+    // +-input_bound, so that a baseline still sees what is far away.
+    bool input_as_seen = false;
     double mean_loss_max = 0.03;   // on the calibration rows
     double limit_loss_max = 0.08;  // on rows stretched towards the limit
     double flips_max = 0.02;

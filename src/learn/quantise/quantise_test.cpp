@@ -180,6 +180,23 @@ TEST(Quantise, the_profile_reference_takes_physical_units_and_gives_one_real_val
     );
 }
 
+// An autoencoder's rows lie well inside the bound, whose steps would be 1/8 of a deviation.
+TEST(Quantise, an_input_as_seen_has_finer_steps_and_loses_less) {
+    Network network{.name = "autoencoder", .inputs = 8};
+    network.layers = {
+        random_dense(8, 5, Activation::none, 1), Tanh{}, random_dense(5, 8, Activation::none, 2)
+    };
+    const std::vector<Row> rows = normal_rows(300, 8);
+    Options options{.mean_loss_max = 1, .limit_loss_max = 1, .flips_max = 1};
+    const auto bound = quantise(network, rows, options);
+    options.input_as_seen = true;
+    const auto seen = quantise(network, rows, options);
+    ASSERT_TRUE(bound) << bound.error().what;
+    ASSERT_TRUE(seen) << seen.error().what;
+    EXPECT_LT(seen->accuracy.mean_loss, bound->accuracy.mean_loss / 1.5);
+    EXPECT_EQ(seen->accuracy.limit_rows, 0U);  // nothing is asked of what lies outside
+}
+
 TEST(Quantise, int8_ends_take_and_give_steps) {
     const auto made = quantise(baseline(8, 32.0F, 4.0F), normal_rows(100, 8), {.int8_ends = true});
     ASSERT_TRUE(made) << made.error().what;

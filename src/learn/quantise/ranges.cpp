@@ -11,7 +11,9 @@ constexpr double logit_end = 6.0;    // logistic(6) = 0.9975: the ends of what i
 constexpr double logit_least = 2.0;  // around the limit there is always resolution to this far
 constexpr double smallest = 1e-6;    // a layer that is always 0 still needs a scale
 
-std::vector<Range> seen(const Network& network, std::span<const Row> calibration) {
+std::vector<Range> seen(
+    const Network& network, std::span<const Row> calibration, bool input_as_seen
+) {
     std::vector<Range> ranges(network.layers.size() + 1);
     for (const Row& row : calibration) {
         const auto values = trace(network, row);
@@ -22,6 +24,7 @@ std::vector<Range> seen(const Network& network, std::span<const Row> calibration
             }
         }
     }
+    if (input_as_seen) return ranges;
     const auto bound = static_cast<double>(network.input_bound);
     ranges[0] = {-bound, bound};
     return ranges;
@@ -49,8 +52,10 @@ void narrow_for_logistic(const Network& network, std::size_t logistic, std::vect
 
 }  // namespace
 
-std::vector<Range> find_ranges(const Network& network, std::span<const Row> calibration) {
-    std::vector<Range> ranges = seen(network, calibration);
+std::vector<Range> find_ranges(
+    const Network& network, std::span<const Row> calibration, bool input_as_seen
+) {
+    std::vector<Range> ranges = seen(network, calibration, input_as_seen);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         if (std::holds_alternative<Logistic>(network.layers[i])) {
             narrow_for_logistic(network, i, ranges);

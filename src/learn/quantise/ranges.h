@@ -19,7 +19,7 @@ struct Range {
 
 // One range for the standardised input, then one a layer.
 [[nodiscard]] std::vector<Range> find_ranges(
-    const Network& network, std::span<const Row> calibration
+    const Network& network, std::span<const Row> calibration, bool input_as_seen = false
 );
 
 struct Scale {
