@@ -1,4 +1,5 @@
 // FULLY_CONNECTED: each output is a row of weights times the input, plus a bias.
+#include "shared/tinyml/dense.h"
 #include "shared/tinyml/kernels.h"
 
 namespace stator::tinyml {
@@ -122,23 +123,48 @@ bool prepare_fully_connected(Builder& b, const Operator& op) {
 }
 
 template <Rounding rounding>
+void dense_portable(const Dense& d, std::uint32_t first) {
+    const auto number = [](const std::byte* numbers, std::uint32_t i) {
+        return load<std::int32_t>(numbers + std::size_t{4} * i);
+    };
+    for (std::uint32_t unit = first; unit < d.units; ++unit) {
+        std::int32_t sum = dot(d.x, d.weights + std::size_t{unit} * d.depth, d.depth, d.x_zero);
+        if (d.bias != nullptr) sum = wrapped_sum(sum, number(d.bias, unit));
+        const std::uint32_t channel = d.channels > 1 ? unit : 0;
+        const std::int32_t steps =
+            scaled<rounding>(sum, number(d.scale, channel), number(d.scale, d.channels + channel));
+        d.y[unit] = clamped(wrapped_sum(steps, d.y_zero), d.low, d.high);
+    }
+}
+
+template void dense_portable<Rounding::double_>(const Dense&, std::uint32_t);
+template void dense_portable<Rounding::single>(const Dense&, std::uint32_t);
+
+template <Rounding rounding>
 void run_fully_connected_int8(const Memory& memory, const std::byte* at) {
     const auto op = numbers_of<Dense8>(at);
-    const std::int8_t* weights = memory.in8(op.weights);
+    Dense dense{
+        .weights = memory.in8(op.weights),
+        .bias = op.bias.present() ? memory.in(op.bias) : nullptr,
+        .scale = memory.in(op.scale),
+        .depth = op.depth,
+        .units = op.units,
+        .channels = op.per_channel != 0 ? op.units : 1,
+        .x_zero = op.input_zero,
+        .y_zero = op.output_zero,
+        .low = op.range.low,
+        .high = op.range.high,
+    };
     for (std::uint32_t batch = 0; batch < op.batches; ++batch) {
-        const std::int8_t* x = memory.in8(op.input) + std::size_t{batch} * op.depth;
-        std::int8_t* y = memory.out8(op.output) + std::size_t{batch} * op.units;
-        for (std::uint32_t unit = 0; unit < op.units; ++unit) {
-            const std::int8_t* row = weights + std::size_t{unit} * op.depth;
-            std::int32_t sum = dot(x, row, op.depth, op.input_zero);
-            if (op.bias.present()) sum = wrapped_sum(sum, memory.whole(op.bias, unit));
-            const std::uint32_t channel = op.per_channel != 0 ? unit : 0;
-            const std::uint32_t channels = op.per_channel != 0 ? op.units : 1;
-            const std::int32_t steps = scaled<rounding>(
-                sum, memory.whole(op.scale, channel), memory.whole(op.scale, channels + channel)
-            );
-            y[unit] = clamped(wrapped_sum(steps, op.output_zero), op.range.low, op.range.high);
+        dense.x = memory.in8(op.input) + std::size_t{batch} * op.depth;
+        dense.y = memory.out8(op.output) + std::size_t{batch} * op.units;
+#if defined(__x86_64__)
+        if (has_avx2()) {
+            dense_avx2(dense, rounding);
+            continue;
         }
+#endif
+        dense_portable<rounding>(dense);
     }
 }
 

@@ -1,0 +1,38 @@
+// A Dense is one row through a FULLY_CONNECTED layer of int8: its kernels, all of the same bits.
+//
+// The portable one runs everywhere; dense_avx2 only where has_avx2() (x86-64, asked at run time).
+#pragma once
+
+#include "shared/tinyml/fixed_point.h"
+#include "shared/tinyml/graph.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace stator::tinyml {
+
+struct Dense {
+    const std::int8_t* x = nullptr;        // depth
+    const std::int8_t* weights = nullptr;  // units x depth
+    const std::byte* bias = nullptr;       // int32, units; or none
+    const std::byte* scale = nullptr;      // int32, `channels` significands, then their shifts
+    std::int8_t* y = nullptr;              // units
+    std::uint32_t depth = 0;
+    std::uint32_t units = 0;
+    std::uint32_t channels = 0;  // 1, or units
+    std::int32_t x_zero = 0;
+    std::int32_t y_zero = 0;
+    std::int32_t low = -128;
+    std::int32_t high = 127;
+};
+
+// The units from `first` on.
+template <Rounding rounding>
+void dense_portable(const Dense& dense, std::uint32_t first = 0);
+
+#if defined(__x86_64__)
+[[nodiscard]] bool has_avx2();
+void dense_avx2(const Dense& dense, Rounding rounding);
+#endif
+
+}  // namespace stator::tinyml
