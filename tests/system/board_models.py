@@ -82,7 +82,10 @@ class BoardWithModels(unittest.TestCase):
         cls.addClassCleanup(cls.registry.shutdown)
         cls.board.provision(cls.site, models_port=cls.registry.server_address[1])
         cls.board.start()
-        cls.board.wait_for("\nruns ")
+        try:
+            cls.board.wait_for("\nruns ", 120)
+        except AssertionError as error:  # whose fault it was, the site's words tell
+            raise AssertionError(f"{error}\nthe site:\n{cls.site.text()[-3000:]}") from None
         cls.name = re.search(r"^runs (\S+\.tflite)", cls.board.text(), re.MULTILINE).group(1)
         cls.event(cls.name, "confirmed")
         cls.tflite = cls.registry.file(f"/quantized/{cls.name}")
