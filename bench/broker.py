@@ -6,6 +6,7 @@ hear. Interleaved: each repetition runs every variant, in turns; each run has a 
 CPU is what the broker's process used (user and system, all its threads) from /proc, over
 the messages acknowledged meanwhile; the ratio is taken within a repetition.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -62,7 +63,9 @@ class Brokers:
         self.words = site.state / "bench-broker.log"
         self.environment = site.environment
 
-    def run(self, variant, transport, clients, seconds, boot, credentials):
+    @contextlib.contextmanager
+    def started(self, variant, transport):
+        """The broker's process, listening; ended at the end of the block."""
         original = next(word for word in self.command if word.endswith("conf/mosquitto.conf"))
         command = [str(self.confs[variant]) if w == original else w for w in self.command]
         port = self.ports[transport]
@@ -70,16 +73,7 @@ class Brokers:
             broker = subprocess.Popen(command, stdout=words, stderr=words, env=self.environment)
         try:
             wait_until("the broker to listen", lambda: listening(port) or broker.poll() is not None, 30)
-            before = cpu_s(broker.pid)
-            arguments = [port, clients, seconds, WINDOW[clients], boot]
-            if transport == "tls":
-                arguments.append(credentials)
-            load = subprocess.run(
-                [LOAD, *map(str, arguments)], capture_output=True, text=True, timeout=seconds + 120
-            )
-            if load.returncode != 0:
-                raise RuntimeError(f"{variant}: {load.stderr}{self.words.read_text()[-1500:]}")
-            used = cpu_s(broker.pid) - before
+            yield broker
         finally:
             # Mosquitto forgets a SIGTERM that comes right after its start.
             while broker.poll() is None:
@@ -88,7 +82,24 @@ class Brokers:
                     broker.wait(1)
                 except subprocess.TimeoutExpired:
                     continue
-        result = json.loads(load.stdout)
+
+    def load(self, transport, clients, seconds, boot, credentials=None):
+        """What mqtt_load did: acknowledged, marks, seconds."""
+        arguments = [self.ports[transport], clients, seconds, WINDOW[clients], boot]
+        if transport == "tls":
+            arguments.append(credentials)
+        load = subprocess.run(
+            [LOAD, *map(str, arguments)], capture_output=True, text=True, timeout=seconds + 120
+        )
+        if load.returncode != 0:
+            raise RuntimeError(f"{load.stderr}{self.words.read_text()[-1500:]}")
+        return json.loads(load.stdout)
+
+    def run(self, variant, transport, clients, seconds, boot, credentials):
+        with self.started(variant, transport) as broker:
+            before = cpu_s(broker.pid)
+            result = self.load(transport, clients, seconds, boot, credentials)
+            used = cpu_s(broker.pid) - before
         result["cpu_us"] = used * 1e6 / result["acknowledged"]
         result["rate"] = result["acknowledged"] / result["seconds"]
         return result

@@ -1,6 +1,7 @@
 #include "shared/wire/decimal.h"
 #include "shared/wire/json.h"
 
+#include <algorithm>
 #include <array>
 
 namespace stator::wire {
@@ -9,11 +10,15 @@ namespace {
 using base::Fault;
 using base::Result;
 
-constexpr std::string_view blanks = " \t\r\n";
+bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 void skip_blanks(std::string_view& text) {
-    const std::size_t end = text.find_first_not_of(blanks);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end);
+    std::size_t end = 0;
+    while (end < text.size() && is_blank(text[end]))
+        ++end;
+    text.remove_prefix(end);
 }
 
 bool is_digit(char c) {
@@ -102,6 +107,8 @@ Glyph glyph_of(std::string_view text) {
     return glyph;
 }
 
+constexpr std::size_t plain_digits_max = 300;  // a double ends above 10^308
+
 // ASCII that stands for itself: nearly all there is, and told at one look.
 bool is_plain(char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -129,7 +136,7 @@ class Checker {
     }
 
     void blanks_() {
-        while (more() && blanks.find(text_[at_]) != std::string_view::npos)
+        while (more() && is_blank(text_[at_]))
             ++at_;
     }
 
@@ -147,10 +154,8 @@ class Checker {
                 return depth < json_depth_max && object(depth + 1);
             case '[':
                 return depth < json_depth_max && array(depth + 1);
-            case '"': {
-                std::uint64_t hash = 0;
-                return string(hash);
-            }
+            case '"':
+                return string();
             case 't':
                 return literal("true");
             case 'f':
@@ -170,7 +175,7 @@ class Checker {
         do {
             blanks_();
             std::uint64_t hash = 0;
-            if (!more() || text_[at_] != '"' || !string(hash)) return false;
+            if (!more() || text_[at_] != '"' || !name(hash)) return false;
             for (std::size_t i = first; i < hashes_; ++i)
                 if (hash_[i] == hash) return false;  // named twice
             if (hashes_ == hash_.size()) return false;
@@ -194,8 +199,22 @@ class Checker {
         return take(']');
     }
 
+    bool string() {
+        ++at_;
+        while (more() && text_[at_] != '"') {
+            if (is_plain(text_[at_])) {
+                ++at_;
+                continue;
+            }
+            const Glyph glyph = glyph_of(text_.substr(at_));
+            if (glyph.taken == 0) return false;
+            at_ += glyph.taken;
+        }
+        return take('"');
+    }
+
     // FNV-1a of the characters, so that an escaped name is the same name.
-    bool string(std::uint64_t& hash) {
+    bool name(std::uint64_t& hash) {
         ++at_;
         hash = 0xCBF29CE484222325U;
         while (more() && text_[at_] != '"') {
@@ -224,10 +243,13 @@ class Checker {
         static_cast<void>(take('-'));
         if (!take('0') && !digits()) return false;
         if (take('.') && !digits()) return false;
-        if (take('e') || take('E')) {
+        const bool scaled = take('e') || take('E');
+        if (scaled) {
             if (!take('+')) static_cast<void>(take('-'));
             if (!digits()) return false;
         }
+        // Without an exponent so few digits are a double, whatever they are.
+        if (!scaled && at_ - first < plain_digits_max) return true;
         return to_double(text_.substr(first, at_ - first)).has_value();
     }
 
@@ -237,27 +259,34 @@ class Checker {
     std::size_t hashes_ = 0;
 };
 
-// The length of the value at the start of a text that was checked.
+// The length of the string, or of the value, at the start of a text that was checked.
+std::size_t length_of_string(std::string_view text) {
+    std::size_t i = 1;
+    while (i < text.size() && text[i] != '"')
+        i += text[i] == '\\' ? 2 : 1;
+    return std::min(i + 1, text.size());
+}
+
 std::size_t length_of_value(std::string_view text) {
-    std::size_t depth = 0;
-    bool quoted = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.empty()) return 0;
+    if (text.front() == '"') return length_of_string(text);
+    std::size_t i = 0;
+    if (text.front() != '{' && text.front() != '[') {
+        const auto goes_on = [](char c) {
+            return c != ',' && c != ':' && c != '}' && c != ']' && !is_blank(c);
+        };
+        while (i < text.size() && goes_on(text[i]))
+            ++i;
+        return i;
+    }
+    for (std::size_t depth = 0; i < text.size(); ++i) {
         const char c = text[i];
-        if (quoted) {
-            if (c == '\\') ++i;
-            if (c != '"') continue;
-            quoted = false;
-            if (depth == 0) return i + 1;
-        } else if (c == '"') {
-            quoted = true;
+        if (c == '"') {
+            i += length_of_string(text.substr(i)) - 1;
         } else if (c == '{' || c == '[') {
             ++depth;
-        } else if (c == '}' || c == ']') {
-            if (depth == 0) return i;
-            if (--depth == 0) return i + 1;
-        } else if (depth == 0 &&
-                   (c == ',' || c == ':' || blanks.find(c) != std::string_view::npos)) {
-            return i;
+        } else if ((c == '}' || c == ']') && --depth == 0) {
+            return i + 1;
         }
     }
     return text.size();
@@ -370,13 +399,10 @@ Result<std::string_view> Value::text(std::span<char> into) const {
 
 bool Value::is(std::string_view text) const {
     if (kind() != Kind::string) return false;
-    for (std::string_view rest = raw_.substr(1, raw_.size() - 2); !rest.empty();) {
-        if (is_plain(rest.front())) {
-            if (text.empty() || text.front() != rest.front()) return false;
-            text.remove_prefix(1);
-            rest.remove_prefix(1);
-            continue;
-        }
+    std::string_view rest = raw_.substr(1, raw_.size() - 2);
+    // An escape is longer than what it stands for.
+    if (rest.find('\\') == std::string_view::npos) return rest == text;
+    while (!rest.empty()) {
         const Glyph glyph = glyph_of(rest);
         if (!text.starts_with(std::string_view{glyph.bytes.data(), glyph.size})) return false;
         text.remove_prefix(glyph.size);

@@ -21,8 +21,8 @@
 
 namespace stator::bridge {
 
-inline constexpr std::size_t in_flight_records_max = 20'000;
-inline constexpr std::size_t in_flight_bytes_max = 4U << 20U;
+inline constexpr std::size_t in_flight_records_max = 5'000;
+inline constexpr std::size_t in_flight_bytes_max = 2U << 20U;
 
 struct UplinkOptions {
     std::string site;               // marks our records, so that they do not come down again
