@@ -2,7 +2,7 @@
 // program.
 //
 // A sub-command that was chosen sets `chosen`; main() runs it after parsing. Every one takes
-// --state.
+// --state, but tinyml, which needs no site.
 #pragma once
 
 #include <functional>
@@ -26,5 +26,6 @@ void add_devices(CLI::App& program, Chosen& chosen);   // device add|list|activa
 void add_tasks(CLI::App& program, Chosen& chosen);     // extract, drift, train, quantise
 void add_status(CLI::App& program, Chosen& chosen);    // status
 void add_log(CLI::App& program, Chosen& chosen);       // log ls, tail, verify, offsets
+void add_tinyml(CLI::App& program, Chosen& chosen);    // tinyml info, check, run, bench
 
 }  // namespace stator::commands

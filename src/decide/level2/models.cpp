@@ -60,7 +60,6 @@ Outcome<std::unique_ptr<RunningModel>> fetch_model(
     const std::string& name,
     std::uint32_t release_now
 ) {
-    constexpr std::size_t model_bytes_max = 16U << 20U;
     auto envelope =
         get(doors, options, "/manifest/" + http::percent_encode(name), bundle::envelope_bytes_max);
     if (!envelope) return std::unexpected(envelope.error());

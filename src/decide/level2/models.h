@@ -16,6 +16,8 @@
 
 namespace stator::level2 {
 
+inline constexpr std::size_t model_bytes_max = 16U << 20U;
+
 struct ModelOptions {
     std::string registry_url;  // "https://127.0.0.1:30007"
     std::string ca_file;

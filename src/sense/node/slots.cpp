@@ -16,13 +16,22 @@ std::size_t round_up(std::size_t value, std::size_t step) {
     return (value + step - 1) / step * step;
 }
 
+std::size_t slot_bytes(std::size_t flash_bytes, std::size_t sector_bytes) {
+    return (flash_bytes / sector_bytes - 4) / 2 * sector_bytes;
+}
+
 }  // namespace
+
+std::size_t tflite_bytes_max(std::size_t flash_bytes, std::size_t sector_bytes) {
+    const std::size_t slot = slot_bytes(flash_bytes, sector_bytes);
+    return slot - std::min(slot, round_up(bundle::envelope_bytes_max, sector_bytes));
+}
 
 Slots::Slots(hal::Flash& flash)
     : flash_{flash},
       boots_{flash, 0, boot_magic},
       commits_{flash, 2 * flash.sector_bytes(), commit_magic},
-      slot_bytes_{(flash.size_bytes() / flash.sector_bytes() - 4) / 2 * flash.sector_bytes()},
+      slot_bytes_{slot_bytes(flash.size_bytes(), flash.sector_bytes())},
       envelope_area_bytes_{round_up(bundle::envelope_bytes_max, flash.sector_bytes())} {}
 
 Result<std::uint32_t> Slots::count_boot() {
@@ -68,7 +77,7 @@ std::uint32_t Slots::idle() const {
 }
 
 std::size_t Slots::tflite_bytes_max() const {
-    return slot_bytes_ - std::min(slot_bytes_, envelope_area_bytes_);
+    return node::tflite_bytes_max(flash_.size_bytes(), flash_.sector_bytes());
 }
 
 std::size_t Slots::slot_offset(std::uint32_t slot) const {

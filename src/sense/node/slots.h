@@ -27,6 +27,9 @@ struct Commit {
     std::uint32_t tflite_bytes = 0;
 };
 
+// The largest .tflite that a slot of so large a flash holds.
+[[nodiscard]] std::size_t tflite_bytes_max(std::size_t flash_bytes, std::size_t sector_bytes);
+
 class Slots {
   public:
     explicit Slots(hal::Flash& flash);

@@ -7,6 +7,7 @@
 #include "sense/node/node.h"
 #include "sense/port/cortex_m/bench.h"
 #include "sense/port/cortex_m/board.h"
+#include "sense/port/cortex_m/memory.h"
 #include "sense/port/cortex_m/network.h"
 #include "sense/port/cortex_m/psram_flash.h"
 #include "sense/port/cortex_m/signature.h"
@@ -23,11 +24,9 @@ namespace {
 using namespace stator;
 using cortex_m::print;
 
-constexpr std::size_t flash_bytes = 1U << 20U;
 constexpr std::uintptr_t page_at = cortex_m::psram_begin + 0x40'0000;
 constexpr std::size_t readings_max = 96;  // that wait for the site
 constexpr std::size_t events_max = 12;
-constexpr std::size_t arena_bytes = 6U << 10U;
 constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
 
 class Time final : public hal::Time {
@@ -78,7 +77,7 @@ std::span<const std::uint8_t> with_zero(std::string_view text) {
 
 struct Board {
     Board() = default;
-    cortex_m::PsramFlash flash{cortex_m::psram_begin, flash_bytes};
+    cortex_m::PsramFlash flash{cortex_m::psram_begin, cortex_m::flash_bytes};
     factory::Page page;
     std::array<char, factory::host_bytes_max + 1> host{};
     cortex_m::Bench bench;
@@ -94,7 +93,7 @@ struct Board {
     cortex_m::Signature signature;
     std::array<node::WaitingReading, readings_max> readings{};
     std::array<node::WaitingDeviceEvent, events_max> events{};
-    std::array<std::array<std::byte, arena_bytes>, 2> arenas{};
+    std::array<std::array<std::byte, cortex_m::arena_bytes>, 2> arenas{};
     std::array<char, envelope_bytes> envelope{};
     std::array<std::uint16_t, signal::waveform_samples> counts{};
     std::optional<node::Node> node;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sense/hal/flash.h"
+#include "sense/port/cortex_m/memory.h"
 
 namespace stator::cortex_m {
 
@@ -13,7 +14,7 @@ class PsramFlash final : public hal::Flash {
 
     [[nodiscard]] std::size_t size_bytes() const override { return size_; }
 
-    [[nodiscard]] std::size_t sector_bytes() const override { return 4096; }
+    [[nodiscard]] std::size_t sector_bytes() const override { return cortex_m::sector_bytes; }
 
     [[nodiscard]] std::span<const std::byte> mapped(std::size_t offset, std::size_t size)
         const override;
