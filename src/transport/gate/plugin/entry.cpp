@@ -18,6 +18,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -65,6 +66,9 @@ class RealBroker final : public mqtt::Broker {
     }
 };
 
+// A message is on the disk soon after, and many together: the contract allows 50 ms.
+constexpr std::chrono::milliseconds syncs_apart{10};
+
 struct Settings {
     std::string state_directory;
     Options gate;
@@ -78,7 +82,7 @@ struct Plugin {
     disk::PosixDisk disk;
     BrokerJournal journal;
     RealBroker broker;
-    Helper syncs;
+    Helper syncs{syncs_apart};
     Helper reports;
     std::unique_ptr<LogStorage> storage;
     std::unique_ptr<devices::RightsReader> rights;

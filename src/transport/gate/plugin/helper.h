@@ -1,10 +1,14 @@
-// Helper is the plugin's one other thread: it waits for the disk, so that the broker need not.
+// A Helper is a thread of the plugin's that waits for the disk, so that the broker need not.
+//
+// Its jobs begin at least `apart` after one another. Without that a busy broker syncs for nearly
+// every message, which costs more than all else the gate does (1,322 syncs for 1,436 messages).
 #pragma once
 
 #include "transport/gate/log_storage.h"
 
 #include <signal.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -15,7 +19,7 @@ namespace stator::gate {
 
 class Helper final : public Runner {
   public:
-    Helper() {
+    explicit Helper(std::chrono::milliseconds apart = {}) : apart_{apart} {
         // The broker's signals are for the broker's thread: the new one inherits a full mask.
         sigset_t all;
         sigset_t before;
@@ -52,11 +56,15 @@ class Helper final : public Runner {
     }
 
   private:
+    using Clock = std::chrono::steady_clock;
+
     void run() {
         std::unique_lock lock{mutex_};
         for (;;) {
             wake_.wait(lock, [this] { return stopping_ || busy_; });
             if (!busy_) return;
+            wake_.wait_until(lock, next_, [this] { return stopping_; });
+            next_ = Clock::now() + apart_;
             const std::function<void()> job = std::exchange(job_, nullptr);
             lock.unlock();
             job();
@@ -71,6 +79,8 @@ class Helper final : public Runner {
     std::function<void()> job_;
     bool busy_ = false;
     bool stopping_ = false;
+    const std::chrono::milliseconds apart_;
+    Clock::time_point next_;  // the earliest begin of the next job
     std::thread thread_;
 };
 
