@@ -180,6 +180,14 @@ Result<DeviceEvent> read_what(Reader& reader, DeviceEvent& event, std::string_vi
         complete = reader.text("channel", sensor.channel) &&
                    reader.word("fault", sensor_fault_names, sensor.fault);
         event.what = sensor;
+    } else if (kind == "firmware") {
+        FirmwareEvent firmware;
+        complete = reader.word("state", model_state_names, firmware.state);
+        reader.text("file", firmware.file);
+        reader.text("version", firmware.version);
+        reader.whole("release", firmware.release);
+        reader.text("reason", firmware.reason);
+        event.what = firmware;
     } else {
         return std::unexpected{Fault::not_found};  // a kind of a later release
     }

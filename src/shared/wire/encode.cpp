@@ -47,6 +47,14 @@ void write_what(Writer& writer, const SensorEvent& sensor) {
     writer.member("channel", sensor.channel.view()).member("fault", name_of(sensor.fault));
 }
 
+void write_what(Writer& writer, const FirmwareEvent& firmware) {
+    writer.member("state", name_of(firmware.state))
+        .member("file", firmware.file.view())
+        .member("version", firmware.version.view())
+        .member("release", firmware.release)
+        .member("reason", firmware.reason.view());
+}
+
 template <typename What>
 bool write_if(Writer& writer, const DeviceEvent& event) {
     const auto* what = std::get_if<What>(&event.what);
@@ -136,7 +144,7 @@ Json encode(const DeviceEvent& event, std::span<char> into) {
     static_cast<void>(
         write_if<StartedEvent>(writer, event) || write_if<ModelEvent>(writer, event) ||
         write_if<ActionEvent>(writer, event) || write_if<GapEvent>(writer, event) ||
-        write_if<SensorEvent>(writer, event)
+        write_if<SensorEvent>(writer, event) || write_if<FirmwareEvent>(writer, event)
     );
     return writer.end_object().finish();
 }

@@ -65,6 +65,7 @@ enum class Order : std::uint8_t {
     reset,
     lock_out,  // addition: no automatic start until "unlock"
     unlock,
+    update_firmware,
     unknown,  // not ours: ignore
 };
 
@@ -134,6 +135,14 @@ struct SensorEvent {
     SensorFault fault = SensorFault::none;
 };
 
+struct FirmwareEvent {
+    ModelState state = ModelState::refused;
+    FileName file;  // empty when a restart lies between
+    Word version;   // empty while it is not known
+    std::uint32_t release = 0;
+    Text reason;
+};
+
 struct StartedEvent {
     Word firmware;
     FileName model;
@@ -144,7 +153,7 @@ struct DeviceEvent {
     std::int64_t time_unix_ms = 0;
     std::uint32_t boot = 0;
     std::uint64_t seq = 0;
-    std::variant<StartedEvent, ModelEvent, ActionEvent, GapEvent, SensorEvent> what;
+    std::variant<StartedEvent, ModelEvent, ActionEvent, GapEvent, SensorEvent, FirmwareEvent> what;
 };
 
 [[nodiscard]] std::string_view kind_of(const DeviceEvent& event);

@@ -163,6 +163,7 @@ TEST(Messages, EveryDeviceEventReadsBackWhole) {
         ModelEvent{ModelState::refused, "M", 4, "signature does not verify"},
         action,
         GapEvent{5, 9, "the ring was full"},
+        FirmwareEvent{ModelState::trial, "F.bin", "0.2.0", 4, ""},
         SensorEvent{"vibration", SensorFault::stuck},
     };
     for (const auto& what : all) {

@@ -40,7 +40,7 @@ inline constexpr Names<ActionState, 7> action_state_names{
 inline constexpr Names<SensorFault, 5> sensor_fault_names{
     {"none", "stuck", "saturated", "disconnected", "noisy"}
 };
-inline constexpr Names<Order, 9> order_names{
+inline constexpr Names<Order, 10> order_names{
     {"extract-data",
      "train-model",
      "download-model",
@@ -49,11 +49,12 @@ inline constexpr Names<Order, 9> order_names{
      "reset",
      "lock-out",
      "unlock",
+     "update-firmware",
      "unknown"}
 };
 // In the order of DeviceEvent::what.
-inline constexpr std::array<std::string_view, 5> event_kinds = {
-    "started", "model", "action", "gap", "sensor-fault"
+inline constexpr std::array<std::string_view, 6> event_kinds = {
+    "started", "model", "action", "gap", "sensor-fault", "firmware"
 };
 
 }  // namespace stator::wire
