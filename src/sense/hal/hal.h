@@ -3,6 +3,7 @@
 
 #include "sense/hal/board.h"
 #include "sense/hal/fetch.h"
+#include "sense/hal/firmware.h"
 #include "sense/hal/flash.h"
 #include "sense/hal/link.h"
 #include "sense/hal/machine.h"
@@ -21,6 +22,7 @@ struct Hal {
     Watchdog& watchdog;
     Log& log;
     bundle::Verifier& verifier;
+    Firmware* firmware = nullptr;  // a port whose program is replaced by other means has none
 };
 
 }  // namespace stator::hal

@@ -29,10 +29,11 @@ struct Config {
 
     std::size_t chunk_bytes = 4'096;  // of a model, a fetch; a multiple of flash_program_bytes
     std::uint32_t fetch_retry_ms = 500;
-    std::uint32_t fetch_tries = 8;         // in a row without a byte
-    std::uint32_t trial_readings = 5;      // with a verdict
-    std::uint32_t trial_ms_max = 120'000;  // or back to the old model
-    std::size_t arena_bytes_max = 0;       // 0: what the memory given has
+    std::uint32_t fetch_tries = 8;           // in a row without a byte
+    std::uint32_t trial_readings = 5;        // with a verdict
+    std::uint32_t trial_ms_max = 120'000;    // or back to the old model
+    std::uint32_t restart_wait_ms = 10'000;  // for what waits in RAM, before a new firmware
+    std::size_t arena_bytes_max = 0;         // 0: what the memory given has
 
     interlock::Rules interlock;
     std::uint32_t valve_ms_per_degree = 20;

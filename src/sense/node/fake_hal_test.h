@@ -307,8 +307,22 @@ class Verifier final : public bundle::Verifier {
     }
 };
 
+// A board whose program lies in two small slots.
+class Firmware final : public hal::Firmware {
+  public:
+    hal::Flash& flash() override { return memory; }
+
+    [[nodiscard]] std::string_view board() const override { return "fake-board"; }
+
+    void restart() override { ++restarts; }
+
+    Flash memory{10};  // log 2, slots of 4 sectors
+    int restarts = 0;
+};
+
 struct Machine {
     Flash flash{64};
+    Firmware firmware;
     Link link;
     Fetch fetch;
     Time time;
@@ -320,7 +334,9 @@ struct Machine {
     Verifier verifier;
 
     [[nodiscard]] hal::Hal hal() {
-        return {adc, actuators, flash, link, fetch, time, entropy, watchdog, log, verifier};
+        return {
+            adc, actuators, flash, link, fetch, time, entropy, watchdog, log, verifier, &firmware
+        };
     }
 };
 

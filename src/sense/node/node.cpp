@@ -21,7 +21,8 @@ Node::Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory
       activation_{hal_, config_, asset.device.view(), slots_.known_active()},
       sampling_{hal_.adc, asset_, memory.counts},
       actor_{hal_, asset_, config_, outbox_},
-      updater_{hal_, asset_, config_, slots_, engine_, outbox_, memory.envelope} {
+      updater_{hal_, asset_, config_, slots_, engine_, outbox_, memory.envelope},
+      firmware_{hal_, config_, outbox_} {
     start();
 }
 
@@ -35,6 +36,7 @@ void Node::start() {
     else
         hal_.log.warn("flash: this start could not be counted, so nothing will be published");
     updater_.load_committed();
+    firmware_.start(now_us_);
     bool subscribed = hal_.link.subscribe(config_.topics.control.view()) &&
                       hal_.link.subscribe(command_topic_.view()) &&
                       hal_.link.subscribe(stored_topic_.view());
@@ -55,16 +57,26 @@ bool Node::step() {
             started.model = engine_.model();
             outbox_.push(started, hal_.time.unix_ms());
         }
-        if (now_us_ >= next_reading_us_) {
+        if (now_us_ >= next_reading_us_ && !about_to_leave()) {
             read();
             busy = true;
         }
         actor_.step(now_us_);
-        updater_.step(now_us_, !activation_.busy());
+        updater_.step(now_us_, !activation_.busy() && !firmware_.busy());
         busy = publish() || busy;
     }
+    // A firmware on trial that never comes as far as this is over, too: at its deadline.
+    const bool alone =
+        activation_.active() && !activation_.busy() && updater_.state() == UpdateState::idle;
+    firmware_.step(now_us_, alone, actor_.state() == ActorState::idle);
     hal_.watchdog.feed();
-    return busy || updater_.state() == UpdateState::erasing;
+    return busy || updater_.state() == UpdateState::erasing ||
+           firmware_.state() == FirmwareUpdate::erasing;
+}
+
+// What waits in RAM would be lost: nothing is added to it any more.
+bool Node::about_to_leave() const {
+    return firmware_.state() == FirmwareUpdate::leaving && actor_.state() == ActorState::idle;
 }
 
 void Node::activate() {
@@ -121,7 +133,10 @@ void Node::land(std::uint32_t id, bool acknowledged) {
         if (!config_.stored_marks || !acknowledged) outbox_.forget(flying_[i].seq);
         flying_[i] = flying_[flying_.size() - 1];
         static_cast<void>(flying_.resize(flying_.size() - 1));
-        if (acknowledged) updater_.count_acknowledgement();
+        if (acknowledged) {
+            updater_.count_acknowledgement();
+            firmware_.count_acknowledgement();
+        }
         return;
     }
 }
@@ -147,7 +162,9 @@ void Node::hear_command(std::string_view payload, bool own) {
     // The site says which model is wanted when it sees us come, which may be before the answer of
     // the registry: the wish waits.
     if (command->order == Order::download_model) updater_.request(command->payload.view());
-    if (!own || !activation_.active()) return;  // a broadcast never moves an output
+    if (!own) return;  // a broadcast never moves an output, nor restarts anything
+    if (command->order == Order::update_firmware) firmware_.request(command->payload.view());
+    if (!activation_.active()) return;
     switch (command->order) {
         case Order::backup_on:
             actor_.ask(Asker::person, command->payload.view(), 0, now_us_);
@@ -200,6 +217,7 @@ void Node::read() {
     const bool whole = sampling_.read(reading.features);
     tell_sensor_faults();
     ++readings_;
+    firmware_.count_reading();
     if (engine_.model() != models_[model_].view()) {
         const int next = engine_.model().empty() ? 0 : model_ % 7 + 1;
         model_ = static_cast<std::uint8_t>(next);
@@ -273,6 +291,7 @@ Status Node::status() const {
         .value = value_,
         .alarm = alarm_,
         .update = updater_.state(),
+        .firmware = firmware_.state(),
         .actor = actor_.state(),
     };
 }

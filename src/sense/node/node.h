@@ -14,6 +14,7 @@
 #include "sense/node/actor.h"
 #include "sense/node/config.h"
 #include "sense/node/engine.h"
+#include "sense/node/firmware_updater.h"
 #include "sense/node/outbox.h"
 #include "sense/node/sampling.h"
 #include "sense/node/slots.h"
@@ -50,6 +51,7 @@ struct Status {  // for a port's own display and for tests
     float value = 0.0F;
     bool alarm = false;
     UpdateState update = UpdateState::idle;
+    FirmwareUpdate firmware = FirmwareUpdate::idle;
     ActorState actor = ActorState::idle;
 };
 
@@ -78,6 +80,7 @@ class Node {
     void hear_command(std::string_view payload, bool own);
     void hear_alert(std::string_view payload);
     void activate();
+    [[nodiscard]] bool about_to_leave() const;
     void read();
     void judge(Reading& reading);
     void announce(const Reading& reading, bool alarm);
@@ -99,6 +102,7 @@ class Node {
     Sampling sampling_;
     Actor actor_;
     Updater updater_;
+    FirmwareUpdater firmware_;
 
     std::uint32_t boot_ = 0;  // 0: could not be counted
     bool started_told_ = false;

@@ -146,6 +146,9 @@ class NodeTest : public testing::Test {
             if (const auto* model = std::get_if<wire::ModelEvent>(&event->what)) {
                 text += wire::name_of(model->state);
                 if (!model->reason.empty()) text += '/' + std::string{model->reason.view()};
+            } else if (const auto* firmware = std::get_if<wire::FirmwareEvent>(&event->what)) {
+                text += wire::name_of(firmware->state);
+                if (!firmware->reason.empty()) text += '/' + std::string{firmware->reason.view()};
             } else if (const auto* action = std::get_if<wire::ActionEvent>(&event->what)) {
                 text += wire::name_of(action->state);
                 if (!action->reason.empty()) text += '/' + std::string{action->reason.view()};

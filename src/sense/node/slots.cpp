@@ -1,7 +1,6 @@
 #include "sense/node/slots.h"
 
 #include <algorithm>
-#include <array>
 
 namespace stator::node {
 namespace {
@@ -31,7 +30,7 @@ Slots::Slots(hal::Flash& flash)
     : flash_{flash},
       boots_{flash, 0, boot_magic},
       commits_{flash, 2 * flash.sector_bytes(), commit_magic},
-      slot_bytes_{slot_bytes(flash.size_bytes(), flash.sector_bytes())},
+      pair_{flash, 4 * flash.sector_bytes(), slot_bytes(flash.size_bytes(), flash.sector_bytes())},
       envelope_area_bytes_{round_up(bundle::envelope_bytes_max, flash.sector_bytes())} {}
 
 Result<std::uint32_t> Slots::count_boot() {
@@ -80,47 +79,21 @@ std::size_t Slots::tflite_bytes_max() const {
     return node::tflite_bytes_max(flash_.size_bytes(), flash_.sector_bytes());
 }
 
-std::size_t Slots::slot_offset(std::uint32_t slot) const {
-    return 4 * flash_.sector_bytes() + slot * slot_bytes_;
-}
-
-void Slots::begin() {
-    erased_ = 0;
-}
-
 Result<bool> Slots::erase_next(std::size_t tflite_bytes) {
     if (tflite_bytes > tflite_bytes_max()) return std::unexpected{Fault::full};
     const std::size_t needed = envelope_area_bytes_ + round_up(tflite_bytes, flash_.sector_bytes());
-    if (erased_ >= needed) return true;
-    const auto erased = flash_.erase(slot_offset(idle()) + erased_);
-    if (!erased) return std::unexpected{erased.error()};
-    erased_ += flash_.sector_bytes();
-    return erased_ >= needed;
-}
-
-// Whole units are programmed; the last is filled up with what erased flash reads as.
-Result<void> Slots::program(std::size_t offset, std::span<const std::byte> bytes) {
-    const std::size_t whole = bytes.size() / hal::flash_program_bytes * hal::flash_program_bytes;
-    if (whole > 0) {
-        const auto written = flash_.program(offset, bytes.first(whole));
-        if (!written) return written;
-    }
-    if (whole == bytes.size()) return {};
-    std::array<std::byte, hal::flash_program_bytes> tail{};
-    tail.fill(std::byte{0xFF});
-    std::ranges::copy(bytes.subspan(whole), tail.begin());
-    return flash_.program(offset + whole, tail);
+    return pair_.erase_next(idle(), needed);
 }
 
 Result<void> Slots::write_envelope(std::string_view text) {
     if (text.size() > bundle::envelope_bytes_max) return std::unexpected{Fault::full};
-    return program(slot_offset(idle()), std::as_bytes(std::span{text.data(), text.size()}));
+    return pair_.write(idle(), 0, std::as_bytes(std::span{text.data(), text.size()}));
 }
 
 Result<void> Slots::write_tflite(std::size_t offset, std::span<const std::byte> bytes) {
     if (offset > tflite_bytes_max() || bytes.size() > tflite_bytes_max() - offset)
         return std::unexpected{Fault::full};
-    return program(slot_offset(idle()) + envelope_area_bytes_ + offset, bytes);
+    return pair_.write(idle(), envelope_area_bytes_ + offset, bytes);
 }
 
 Result<void> Slots::commit(const Commit& commit) {
@@ -130,12 +103,12 @@ Result<void> Slots::commit(const Commit& commit) {
 }
 
 std::string_view Slots::envelope(std::uint32_t slot, std::size_t bytes) const {
-    const auto mapped = flash_.mapped(slot_offset(slot), bytes);
+    const auto mapped = pair_.mapped(slot, 0, bytes);
     return {reinterpret_cast<const char*>(mapped.data()), mapped.size()};
 }
 
 std::span<const std::byte> Slots::tflite(std::uint32_t slot, std::size_t bytes) const {
-    return flash_.mapped(slot_offset(slot) + envelope_area_bytes_, bytes);
+    return pair_.mapped(slot, envelope_area_bytes_, bytes);
 }
 
 }  // namespace stator::node

@@ -10,6 +10,7 @@
 
 #include "sense/hal/flash.h"
 #include "sense/node/record_log.h"
+#include "sense/node/slot_pair.h"
 #include "shared/bundle/manifest.h"
 
 #include <cstddef>
@@ -44,7 +45,8 @@ class Slots {
     [[nodiscard]] std::size_t tflite_bytes_max() const;
 
     // Erases the next sector of the idle slot; true when all that is needed is erased.
-    void begin();
+    void begin() { pair_.begin(); }
+
     [[nodiscard]] base::Result<bool> erase_next(std::size_t tflite_bytes);
     [[nodiscard]] base::Result<void> write_envelope(std::string_view text);
     [[nodiscard]] base::Result<void> write_tflite(
@@ -56,15 +58,11 @@ class Slots {
     [[nodiscard]] std::span<const std::byte> tflite(std::uint32_t slot, std::size_t bytes) const;
 
   private:
-    [[nodiscard]] std::size_t slot_offset(std::uint32_t slot) const;
-    [[nodiscard]] base::Result<void> program(std::size_t offset, std::span<const std::byte> bytes);
-
     hal::Flash& flash_;
     RecordLog boots_;
     RecordLog commits_;
-    std::size_t slot_bytes_;
+    SlotPair pair_;
     std::size_t envelope_area_bytes_;
-    std::size_t erased_ = 0;  // bytes of the idle slot
 };
 
 }  // namespace stator::node

@@ -3,22 +3,8 @@
 #include <algorithm>
 
 namespace stator::node {
-namespace {
 
-using base::Fault;
 using wire::ModelState;
-
-// A model's name becomes part of a path: the alphabet of names, and one component.
-bool valid_model_name(std::string_view name) {
-    const auto allowed = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               c == '-' || c == ':' || c == '.' || c == '_';
-    };
-    return name.size() <= 64 && name.ends_with(".tflite") && !name.starts_with('.') &&
-           std::ranges::all_of(name, allowed);
-}
-
-}  // namespace
 
 Updater::Updater(
     hal::Hal& hal,
@@ -35,7 +21,8 @@ Updater::Updater(
       slots_{slots},
       engine_{engine},
       outbox_{outbox},
-      envelope_{envelope} {}
+      envelope_{envelope},
+      download_{hal, config} {}
 
 void Updater::load_committed() {
     const auto commit = slots_.committed();
@@ -72,7 +59,6 @@ void Updater::say(ModelState state, std::string_view reason) {
 void Updater::refuse(std::string_view reason) {
     say(ModelState::refused, reason);
     state_ = UpdateState::idle;
-    fetching_ = false;
 }
 
 void Updater::step(std::int64_t now_us, bool fetch_free) {
@@ -83,7 +69,8 @@ void Updater::step(std::int64_t now_us, bool fetch_free) {
         case UpdateState::manifest:
         case UpdateState::loading:
             if (fetch_free) fetch(now_us);
-            if (state_ == UpdateState::loading && loaded_bytes_ == tflite_bytes_) consider(now_us);
+            if (state_ == UpdateState::loading && download_.offset() == tflite_bytes_)
+                consider(now_us);
             break;
         case UpdateState::erasing:
             erase();
@@ -98,7 +85,7 @@ void Updater::begin() {
     model_ = wish_;
     wish_.clear();
     release_ = 0;
-    if (!valid_model_name(model_.view())) {
+    if (!valid_file_name(model_.view(), ".tflite")) {
         refuse("not the name of a model");
         return;
     }
@@ -107,55 +94,25 @@ void Updater::begin() {
         say(ModelState::confirmed, "");
         return;
     }
-    envelope_bytes_ = loaded_bytes_ = tflite_bytes_ = 0;
-    tries_ = 0;
-    next_fetch_us_ = 0;
+    envelope_bytes_ = tflite_bytes_ = 0;
+    download_.begin("/manifest/", model_.view());
     state_ = UpdateState::manifest;
 }
 
 void Updater::fetch(std::int64_t now_us) {
-    const bool manifest = state_ == UpdateState::manifest;
-    if (!fetching_) {
-        if (now_us < next_fetch_us_) return;
-        base::FixedString<192> path;
-        static_cast<void>(
-            path.append(manifest ? "/manifest/" : "/quantized/") && path.append(model_.view())
-        );
-        fetching_ = hal_.fetch
-                        .start({
-                            .service = hal::Service::models,
-                            .path = path.view(),
-                            .offset = manifest ? envelope_bytes_ : loaded_bytes_,
-                            .bytes_max = config_.chunk_bytes,
-                        })
-                        .has_value();
-        if (!fetching_) try_later(now_us);
-        return;
+    switch (download_.step(now_us)) {
+        case Download::News::none:
+            break;
+        case Download::News::bytes:
+            if (state_ == UpdateState::manifest)
+                take_manifest(download_.reply());
+            else
+                take_tflite(download_.reply());
+            break;
+        case Download::News::refused:
+            refuse(download_.reason());
+            break;
     }
-    const auto reply = hal_.fetch.poll();
-    if (!reply && reply.error() == Fault::again) return;
-    fetching_ = false;
-    if (reply && reply->status == 200 && !reply->bytes.empty()) {
-        tries_ = 0;
-        if (manifest)
-            take_manifest(*reply);
-        else
-            take_tflite(*reply);
-        return;
-    }
-    if (reply && reply->status >= 400 && reply->status < 500 && reply->status != 429) {
-        refuse(
-            reply->status == 404 ? "the registry does not have it"
-                                 : "the registry refuses to give it"
-        );
-        return;
-    }
-    try_later(now_us);
-}
-
-void Updater::try_later(std::int64_t now_us) {
-    next_fetch_us_ = now_us + std::int64_t{config_.fetch_retry_ms} * 1000;
-    if (++tries_ >= config_.fetch_tries) refuse("the download broke off too often");
 }
 
 void Updater::take_manifest(const hal::FetchReply& reply) {
@@ -170,6 +127,7 @@ void Updater::take_manifest(const hal::FetchReply& reply) {
         [](std::byte b) { return static_cast<char>(b); }
     );
     envelope_bytes_ += reply.bytes.size();
+    download_.took(reply.bytes.size());
     if (envelope_bytes_ >= reply.file_bytes) manifest_complete();
 }
 
@@ -210,6 +168,7 @@ void Updater::erase() {
         refuse("flash: the manifest could not be written");
         return;
     }
+    download_.begin("/quantized/", model_.view());
     state_ = UpdateState::loading;
 }
 
@@ -218,13 +177,13 @@ void Updater::take_tflite(const hal::FetchReply& reply) {
         refuse("its size is not what the manifest says");
         return;
     }
-    std::size_t size = std::min(reply.bytes.size(), tflite_bytes_ - loaded_bytes_);
-    if (loaded_bytes_ + size < tflite_bytes_) size -= size % hal::flash_program_bytes;
-    if (!slots_.write_tflite(loaded_bytes_, reply.bytes.first(size))) {
+    std::size_t size = std::min(reply.bytes.size(), tflite_bytes_ - download_.offset());
+    if (download_.offset() + size < tflite_bytes_) size -= size % hal::flash_program_bytes;
+    if (!slots_.write_tflite(download_.offset(), reply.bytes.first(size))) {
         refuse("flash: the model could not be written");
         return;
     }
-    loaded_bytes_ += size;
+    download_.took(size);
 }
 
 void Updater::consider(std::int64_t now_us) {

@@ -11,6 +11,7 @@
 
 #include "sense/hal/hal.h"
 #include "sense/node/config.h"
+#include "sense/node/download.h"
 #include "sense/node/engine.h"
 #include "sense/node/outbox.h"
 #include "sense/node/slots.h"
@@ -55,7 +56,6 @@ class Updater {
     void refuse(std::string_view reason);
     void begin();
     void fetch(std::int64_t now_us);
-    void try_later(std::int64_t now_us);
     void take_manifest(const hal::FetchReply& reply);
     void manifest_complete();
     void erase();
@@ -77,10 +77,7 @@ class Updater {
     std::uint32_t release_ = 0;
     std::size_t envelope_bytes_ = 0;
     std::size_t tflite_bytes_ = 0;  // as the manifest says
-    std::size_t loaded_bytes_ = 0;
-    bool fetching_ = false;
-    std::uint32_t tries_ = 0;
-    std::int64_t next_fetch_us_ = 0;
+    Download download_;
     std::int64_t trial_end_us_ = 0;
     std::uint32_t judged_ = 0;
     bool bad_value_ = false;
