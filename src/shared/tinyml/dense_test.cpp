@@ -56,7 +56,8 @@ void expect_same_bits() {
     std::mt19937 chance{9};
     for (int round = 0; round < 4000; ++round) {
         const auto depth = static_cast<std::uint32_t>(1 + round % 67);
-        Layer layer = layer_of(depth, 1 + chance() % 21, round % 2 == 0, chance);
+        Layer layer =
+            layer_of(depth, static_cast<std::uint32_t>(1 + chance() % 21), round % 2 == 0, chance);
         Dense dense = layer.dense;
         dense.x = layer.x.data();
         dense.weights = layer.weights.data();
