@@ -6,6 +6,7 @@
 #include "transport/gate/gate.h"
 #include "transport/gate/log_storage.h"
 #include "transport/gate/plugin/helper.h"
+#include "transport/gate/plugin/waker.h"
 #include "world/clock/real.h"
 #include "world/disk/posix.h"
 
@@ -82,7 +83,7 @@ struct Plugin {
     disk::PosixDisk disk;
     BrokerJournal journal;
     RealBroker broker;
-    Helper syncs{syncs_apart};
+    Helper syncs{syncs_apart, Waker{}};
     Helper reports;
     std::unique_ptr<LogStorage> storage;
     std::unique_ptr<devices::RightsReader> rights;
