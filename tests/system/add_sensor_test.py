@@ -7,7 +7,8 @@ import tempfile
 import pathlib
 import unittest
 
-from board_site import Board, registry_answers
+from board_site import Board
+from cortex_m_test import build_firmware
 from stator_site import ROOT, STATOR, Site, wait_until
 
 COUNTS = 2457  # 5.0 bar
@@ -80,12 +81,11 @@ class AddSensor(unittest.TestCase):
     def test_the_emulated_board_publishes_the_fifth_channel_and_runs_a_model_of_it(self):
         bench = self.folder / "bench"
         bench.mkdir()
-        subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
+        build_firmware()
         with Site("--bench", bench, "--no-fault", "--no-load-change", state=self.state) as site:
             board = Board(bench)
             self.addCleanup(board.close)
-            wait_until("the registry", lambda: registry_answers(site), 60)
-            wait_until("the bench", (bench / "bench.answer").exists, 60)
+            board.wait_for_site(site)
             board.provision(site)
             board.start()
             board.wait_for("\nruns ")

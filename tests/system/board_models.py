@@ -8,8 +8,9 @@ import tempfile
 import threading
 import unittest
 
-from board_site import Board, registry_answers
-from stator_site import ROOT, Site, wait_until
+from board_site import Board
+from cortex_m_test import build_firmware
+from stator_site import Site, wait_until
 
 DEVICE = "14333616"
 
@@ -68,15 +69,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
 class BoardWithModels(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
+        build_firmware()
         folder = tempfile.TemporaryDirectory(prefix="stator-board-")
         cls.addClassCleanup(folder.cleanup)
         cls.site = Site("--bench", folder.name, "--no-fault", "--no-load-change")
         cls.addClassCleanup(cls.site.__exit__)
         cls.board = Board(folder.name)
         cls.addClassCleanup(cls.board.close)
-        wait_until("the registry", lambda: registry_answers(cls.site), 60)
-        wait_until("the bench", (cls.board.folder / "bench.answer").exists, 60)
+        cls.board.wait_for_site(cls.site)
         cls.registry = Registry(cls.site)
         cls.addClassCleanup(cls.registry.server_close)
         cls.addClassCleanup(cls.registry.shutdown)

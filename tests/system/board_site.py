@@ -26,6 +26,11 @@ class Board:
         self.clock = clock or TimeServer()
         self.emulator = None
 
+    def wait_for_site(self, site):
+        """Until the registry answers, and the bench is there."""
+        wait_until("the registry", lambda: registry_answers(site), 60)
+        wait_until("the bench", (self.folder / "bench.answer").exists, 60)
+
     def provision(self, site, device="14333616", models_port=None):
         """As a factory: the running registry enrols the device, its page goes into the image."""
         ports = {"STATOR_PORTS_MODELS": str(models_port)} if models_port else {}

@@ -4,23 +4,22 @@ import tempfile
 import tomllib
 import unittest
 
-from board_site import Board, registry_answers
-from cortex_m_test import BUDGETS, BUILD, tool
-from stator_site import ROOT, Site, wait_until
+from board_site import Board
+from cortex_m_test import BUDGETS, BUILD, build_firmware, tool
+from stator_site import Site
 
 
 class BoardStory(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
+        build_firmware()
 
     def test_the_board_goes_through_the_whole_story(self):
         with tempfile.TemporaryDirectory(prefix="stator-board-") as folder:
             with Site("--until-closed", "--bench", folder) as site:
                 board = Board(folder)
                 self.addCleanup(board.close)
-                wait_until("the registry", lambda: registry_answers(site), 60)
-                wait_until("the bench", (board.folder / "bench.answer").exists, 60)
+                board.wait_for_site(site)
                 board.provision(site)
                 board.start()
                 code = site.wait_for_exit(240)

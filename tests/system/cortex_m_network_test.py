@@ -12,7 +12,7 @@ import time
 import tomllib
 import unittest
 
-from cortex_m_test import BUDGETS, BUILD, MODEL_AT, pairs, tool
+from cortex_m_test import BUDGETS, BUILD, MODEL_AT, build_firmware, pairs, tool
 from stator_site import ROOT, wait_until
 
 FIELDS_AT = MODEL_AT
@@ -64,7 +64,7 @@ class TimeServer(threading.Thread):
 class Network(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
+        build_firmware()
         folder = tempfile.TemporaryDirectory(prefix="stator-board-")
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)

@@ -23,6 +23,11 @@ def tool(name):
     return found
 
 
+def build_firmware():
+    tool("arm-none-eabi-g++")
+    subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
+
+
 def emulate(image, model):
     """What the image printed, and whether it ended well; QEMU counts instructions as time."""
     done = subprocess.run(
@@ -42,8 +47,7 @@ def pairs(kind, text):
 class CortexM(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        tool("arm-none-eabi-g++")
-        subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
+        build_firmware()
         cls.image = BUILD / "proof_image.elf"
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)

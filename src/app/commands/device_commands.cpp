@@ -114,22 +114,15 @@ int flash_device(const std::string& state_dir, const Flashing& order) {
     real::Real real;
     auto config = open_config(real, state_dir);
     if (!config) return tell(config.error());
-    const asset::Asset* asset = config::asset_of_device(*config, order.device);
-    if (asset == nullptr)
-        return tell(
-            {base::Fault::not_found, "stator.toml has no asset with device = " + order.device}
-        );
+    const auto asset = config::asset_of_device(*config, order.device);
+    if (!asset) return tell(asset.error());
     const std::string directory = state_dir + "/nodes/" + order.device;
-    const std::string file = directory + "/provisioning.json";
-    constexpr std::size_t provisioning_bytes_max = 16U << 10U;
-    auto text = real.doors.disk.read_all(file, provisioning_bytes_max);
-    if (!text) return tell(text.error());
-    auto provisioning = host::parse_provisioning(*text, file);
+    auto provisioning = host::read_provisioning(real.doors, directory);
     if (!provisioning) return tell(provisioning.error());
     auto credential = host::enrol(real.doors, *provisioning, directory);
     if (!credential) return tell(credential.error());
     host::FactoryFacts facts;
-    facts.asset = *asset;
+    facts.asset = **asset;
     facts.site_name = order.site_name;
     facts.devices_port = config->ports.devices;
     facts.models_port = config->ports.models;

@@ -293,11 +293,16 @@ std::string default_toml(const Config& config, bool demo) {
     return text;
 }
 
-const asset::Asset* asset_of_device(const Config& config, std::string_view device) {
+Outcome<const asset::Asset*> asset_of_device(const Config& config, std::string_view device) {
     const auto found = std::ranges::find(config.assets, device, [](const asset::Asset& a) {
         return a.device.view();
     });
-    return found == config.assets.end() ? nullptr : &*found;
+    if (found == config.assets.end())
+        return fail(
+            base::Fault::not_found,
+            fmt::format("stator.toml has no asset with device = \"{}\"", device)
+        );
+    return &*found;
 }
 
 }  // namespace stator::config

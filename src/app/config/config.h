@@ -107,6 +107,8 @@ using Environment = std::map<std::string, std::string>;
 [[nodiscard]] std::string default_toml(const Config& config, bool demo);
 [[nodiscard]] std::string asset_toml(const asset::Asset& asset);  // one [[asset]]
 [[nodiscard]] std::string ports_toml(const Ports& ports);
-[[nodiscard]] const asset::Asset* asset_of_device(const Config& config, std::string_view device);
+[[nodiscard]] Outcome<const asset::Asset*> asset_of_device(
+    const Config& config, std::string_view device
+);
 
 }  // namespace stator::config

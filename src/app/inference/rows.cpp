@@ -1,8 +1,5 @@
 #include "app/inference/rows.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -90,14 +87,6 @@ Outcome<std::vector<std::int8_t>> read_steps(
     std::string_view text, std::size_t width, const std::string& file
 ) {
     return read<std::int8_t>(text, width, file);
-}
-
-void write_row(std::string& text, const std::vector<float>& row) {
-    text += fmt::format("{}\n", fmt::join(row, ","));
-}
-
-void write_row(std::string& text, const std::vector<std::int8_t>& row) {
-    text += fmt::format("{}\n", fmt::join(row, ","));
 }
 
 }  // namespace stator::inference

@@ -3,6 +3,9 @@
 
 #include "world/outcome/outcome.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,7 +24,9 @@ namespace stator::inference {
 );
 
 // Reads back as the same floats.
-void write_row(std::string& text, const std::vector<float>& row);
-void write_row(std::string& text, const std::vector<std::int8_t>& row);
+template <typename Number>
+void write_row(std::string& text, const std::vector<Number>& row) {
+    text += fmt::format("{}\n", fmt::join(row, ","));
+}
 
 }  // namespace stator::inference

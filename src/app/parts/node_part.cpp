@@ -15,9 +15,28 @@ namespace stator::parts {
 
 namespace {
 
-constexpr std::size_t provisioning_bytes_max = 16U << 10U;
+// The machine, with the sensors of one's own, and what stands on it.
+class MachinePart : public part::Part {
+  public:
+    MachinePart(
+        doors::Doors& doors,
+        std::unique_ptr<Machine> machine,
+        std::unique_ptr<host::SampleFiles> sources
+    )
+        : doors_{doors}, machine_{std::move(machine)}, sources_{std::move(sources)} {}
 
-class NodePart final : public part::Part {
+    [[nodiscard]] std::string_view name() const final { return "node"; }
+
+    http::Response handle(const http::Request& request) final { return machine_->handle(request); }
+
+  protected:
+    doors::Doors& doors_;
+    metrics::Metrics metrics_;
+    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<host::SampleFiles> sources_;
+};
+
+class NodePart final : public MachinePart {
   public:
     NodePart(
         doors::Doors& doors,
@@ -25,12 +44,7 @@ class NodePart final : public part::Part {
         std::unique_ptr<host::SampleFiles> sources,
         std::unique_ptr<host::Device> device
     )
-        : doors_{doors},
-          machine_{std::move(machine)},
-          sources_{std::move(sources)},
-          device_{std::move(device)} {}
-
-    [[nodiscard]] std::string_view name() const override { return "node"; }
+        : MachinePart{doors, std::move(machine), std::move(sources)}, device_{std::move(device)} {}
 
     Outcome<bool> step() override {
         machine_->advance(doors_.clock.monotonic_us(), device_->status());
@@ -64,21 +78,13 @@ class NodePart final : public part::Part {
         return metrics_.render();
     }
 
-    http::Response handle(const http::Request& request) override {
-        return machine_->handle(request);
-    }
-
   private:
-    doors::Doors& doors_;
-    metrics::Metrics metrics_;
-    std::unique_ptr<Machine> machine_;
-    std::unique_ptr<host::SampleFiles> sources_;
     std::unique_ptr<host::Device> device_;
     std::string trouble_;
 };
 
 // The machine alone: the device is a board that asks it over the bench's pipes.
-class BenchPart final : public part::Part {
+class BenchPart final : public MachinePart {
   public:
     BenchPart(
         doors::Doors& doors,
@@ -86,12 +92,7 @@ class BenchPart final : public part::Part {
         std::unique_ptr<host::SampleFiles> sources,
         std::unique_ptr<host::BenchPipes> pipes
     )
-        : doors_{doors},
-          machine_{std::move(machine)},
-          sources_{std::move(sources)},
-          pipes_{std::move(pipes)} {}
-
-    [[nodiscard]] std::string_view name() const override { return "node"; }
+        : MachinePart{doors, std::move(machine), std::move(sources)}, pipes_{std::move(pipes)} {}
 
     Outcome<bool> step() override {
         machine_->advance(doors_.clock.monotonic_us(), {});
@@ -105,15 +106,7 @@ class BenchPart final : public part::Part {
         return metrics_.render();
     }
 
-    http::Response handle(const http::Request& request) override {
-        return machine_->handle(request);
-    }
-
   private:
-    doors::Doors& doors_;
-    metrics::Metrics metrics_;
-    std::unique_ptr<Machine> machine_;
-    std::unique_ptr<host::SampleFiles> sources_;
     std::unique_ptr<host::BenchPipes> pipes_;
 };
 
@@ -158,22 +151,12 @@ Outcome<std::unique_ptr<host::SampleFiles>> open_sources(
     return files;
 }
 
-Outcome<const asset::Asset*> asset_of(const config::Config& config, const std::string& device) {
-    const asset::Asset* asset = config::asset_of_device(config, device);
-    if (asset == nullptr)
-        return fail(
-            base::Fault::not_found,
-            fmt::format("stator.toml has no asset with device = \"{}\"", device)
-        );
-    return asset;
-}
-
 }  // namespace
 
 Outcome<std::string> try_node(
     doors::Doors& doors, const config::Config& config, const NodeOptions& options
 ) {
-    const auto asset = asset_of(config, options.device);
+    const auto asset = config::asset_of_device(config, options.device);
     if (!asset) return std::unexpected(asset.error());
     auto machine = make_machine(doors, config, options, **asset);
     if (!machine) return std::unexpected(machine.error());
@@ -183,13 +166,10 @@ Outcome<std::string> try_node(
 }
 
 Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions options) {
-    const auto found = asset_of(config, options.device);
+    const auto found = config::asset_of_device(config, options.device);
     if (!found) return std::unexpected(found.error());
     const asset::Asset* asset = *found;
-    const std::string file = options.directory + "/provisioning.json";
-    auto text = doors.disk.read_all(file, provisioning_bytes_max);
-    if (!text) return std::unexpected(text.error());
-    auto provisioning = host::parse_provisioning(*text, file);
+    auto provisioning = host::read_provisioning(doors, options.directory);
     if (!provisioning) return std::unexpected(provisioning.error());
     auto machine = make_machine(doors, config, options, *asset);
     if (!machine) return std::unexpected(machine.error());

@@ -2,6 +2,7 @@
 
 #include "sense/node/sampling.h"
 #include "shared/signal/sensor_fault.h"
+#include "shared/wire/messages.h"
 
 #include <fmt/format.h>
 
@@ -12,22 +13,6 @@
 namespace stator::parts {
 
 namespace {
-
-std::string_view wrong_with(signal::SensorFault fault) {
-    switch (fault) {
-        case signal::SensorFault::none:
-            return "";
-        case signal::SensorFault::stuck:
-            return "stuck";
-        case signal::SensorFault::saturated:
-            return "saturated";
-        case signal::SensorFault::disconnected:
-            return "disconnected";
-        case signal::SensorFault::noisy:
-            return "noisy";
-    }
-    return "";
-}
 
 // What the device itself makes of the frame.
 float primary_value(
@@ -66,10 +51,12 @@ std::string try_channels(hal::Adc& adc, const asset::Asset& asset) {
         const double mean =
             std::accumulate(frame.begin(), frame.end(), 0.0) / static_cast<double>(frame.size());
         const float value = primary_value(asset, channel, frame);
-        std::string_view wrong =
-            wrong_with(signal::sensor_fault(it.sampling, frame, it.counts_max));
-        if (wrong.empty() && (value < it.plausible_min || value > it.plausible_max))
-            wrong = "not plausible";
+        const auto fault = signal::sensor_fault(it.sampling, frame, it.counts_max);
+        std::string_view sensor = "fine";
+        if (fault != signal::SensorFault::none)
+            sensor = wire::name_of(node::on_the_wire(fault));
+        else if (value < it.plausible_min || value > it.plausible_max)
+            sensor = "not plausible";
         text += fmt::format(
             "{:<16} {:>7} {:>9.1f} {:>7} {:>12.4f} {:<6} {}\n",
             it.name.view(),
@@ -78,7 +65,7 @@ std::string try_channels(hal::Adc& adc, const asset::Asset& asset) {
             most,
             value,
             it.unit.view(),
-            wrong.empty() ? "fine" : wrong
+            sensor
         );
     }
     return text;

@@ -1,14 +1,10 @@
 #include "sense/node/sampling.h"
 
-#include "shared/signal/sensor_fault.h"
-
 #include <algorithm>
 #include <cassert>
 #include <limits>
 
 namespace stator::node {
-namespace {
-
 using wire::SensorFault;
 
 SensorFault on_the_wire(signal::SensorFault fault) {
@@ -26,8 +22,6 @@ SensorFault on_the_wire(signal::SensorFault fault) {
     }
     return SensorFault::none;
 }
-
-}  // namespace
 
 Sampling::Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts)
     : adc_{adc}, asset_{asset}, counts_{counts} {

@@ -7,6 +7,7 @@
 #include "sense/hal/machine.h"
 #include "shared/asset/asset.h"
 #include "shared/signal/extract.h"
+#include "shared/signal/sensor_fault.h"
 #include "shared/wire/messages.h"
 
 #include <array>
@@ -15,6 +16,8 @@
 #include <span>
 
 namespace stator::node {
+
+[[nodiscard]] wire::SensorFault on_the_wire(signal::SensorFault fault);
 
 class Sampling {
   public:

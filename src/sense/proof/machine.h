@@ -48,13 +48,6 @@ class Entropy final : public hal::Entropy {
     std::uint32_t state_ = 7;
 };
 
-class Watchdog final : public hal::Watchdog {
-  public:
-    void feed() override { ++fed; }
-
-    std::uint64_t fed = 0;
-};
-
 class Log final : public hal::Log {
   public:
     explicit Log(Trace& trace) : trace_{trace} {}

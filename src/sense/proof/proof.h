@@ -66,7 +66,7 @@ class Proof {
     Trace trace_;
     Time time_;
     Entropy entropy_;
-    Watchdog watchdog_;
+    hal::CountingWatchdog watchdog_;
     Log log_{trace_};
     Motor motor_{trace_};
     Link link_{trace_};

@@ -199,36 +199,34 @@ class Checker {
         return take(']');
     }
 
-    bool string() {
+    // Passes over a string, and gives each byte of what it stands for to `take_byte`.
+    template <typename TakeByte>
+    bool characters(TakeByte take_byte) {
         ++at_;
         while (more() && text_[at_] != '"') {
             if (is_plain(text_[at_])) {
-                ++at_;
-                continue;
-            }
-            const Glyph glyph = glyph_of(text_.substr(at_));
-            if (glyph.taken == 0) return false;
-            at_ += glyph.taken;
-        }
-        return take('"');
-    }
-
-    // FNV-1a of the characters, so that an escaped name is the same name.
-    bool name(std::uint64_t& hash) {
-        ++at_;
-        hash = 0xCBF29CE484222325U;
-        while (more() && text_[at_] != '"') {
-            if (is_plain(text_[at_])) {
-                hash = (hash ^ static_cast<unsigned char>(text_[at_++])) * 0x100000001B3U;
+                take_byte(text_[at_++]);
                 continue;
             }
             const Glyph glyph = glyph_of(text_.substr(at_));
             if (glyph.taken == 0) return false;
             for (std::size_t i = 0; i < glyph.size; ++i)
-                hash = (hash ^ static_cast<unsigned char>(glyph.bytes[i])) * 0x100000001B3U;
+                take_byte(glyph.bytes[i]);
             at_ += glyph.taken;
         }
         return take('"');
+    }
+
+    bool string() {
+        return characters([](char) {});
+    }
+
+    // FNV-1a of the characters, so that an escaped name is the same name.
+    bool name(std::uint64_t& hash) {
+        hash = 0xCBF29CE484222325U;
+        return characters([&](char c) {
+            hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+        });
     }
 
     bool digits() {

@@ -12,10 +12,6 @@ namespace {
 using base::Fault;
 using base::Result;
 
-constexpr std::uint32_t sys_open = 1;
-constexpr std::uint32_t sys_write = 5;
-constexpr std::uint32_t sys_read = 6;
-
 std::uint32_t address(const void* at) {
     return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(at));
 }

@@ -19,6 +19,8 @@ void print_number(std::uint64_t value);
 // The deepest the stack has been since the reset: the rest still has its paint.
 [[nodiscard]] std::size_t stack_bytes_used();
 
+// Arm's numbers of the operations.
+inline constexpr std::uint32_t sys_open = 1, sys_close = 2, sys_write = 5, sys_read = 6;
 std::int32_t semihost(std::uint32_t operation, const std::uint32_t* arguments);
 [[noreturn]] void end_emulation(bool fine);  // semihosting
 

@@ -147,16 +147,16 @@ bool random_bytes(std::uint8_t* bytes, std::size_t count) {
         1,  // binary, to read
         static_cast<std::uint32_t>(device.size())
     };
-    const std::int32_t file = semihost(1, open.data());
+    const std::int32_t file = semihost(sys_open, open.data());
     if (file < 0) return false;
     const std::array<std::uint32_t, 3> read = {
         static_cast<std::uint32_t>(file),
         static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(bytes)),
         static_cast<std::uint32_t>(count)
     };
-    const std::int32_t left = semihost(6, read.data());
+    const std::int32_t left = semihost(sys_read, read.data());
     const std::array<std::uint32_t, 1> close = {static_cast<std::uint32_t>(file)};
-    static_cast<void>(semihost(2, close.data()));
+    static_cast<void>(semihost(sys_close, close.data()));
     return left == 0;
 }
 

@@ -24,7 +24,7 @@ namespace {
 using namespace stator;
 using cortex_m::print;
 
-constexpr std::uintptr_t page_at = cortex_m::psram_begin + 0x40'0000;
+constexpr std::uintptr_t page_at = cortex_m::psram_begin + cortex_m::factory_page_at;
 constexpr std::size_t readings_max = 96;  // that wait for the site
 constexpr std::size_t events_max = 12;
 constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
@@ -52,13 +52,6 @@ class Entropy final : public hal::Entropy {
     }
 };
 
-class Watchdog final : public hal::Watchdog {
-  public:
-    void feed() override { ++fed; }
-
-    std::uint64_t fed = 0;
-};
-
 class Log final : public hal::Log {
   public:
     void info(std::string_view text) override { say(text); }
@@ -82,7 +75,7 @@ struct Board {
     std::array<char, factory::host_bytes_max + 1> host{};
     cortex_m::Bench bench;
     Entropy entropy;
-    Watchdog watchdog;
+    hal::CountingWatchdog watchdog;
     Log log;
     std::optional<cortex_m::Clock> clock;
     std::optional<cortex_m::Network> network;

@@ -38,13 +38,6 @@ class HostEntropy final : public hal::Entropy {
     chance::Chance& chance_;
 };
 
-class HostWatchdog final : public hal::Watchdog {
-  public:
-    void feed() override { ++fed; }
-
-    std::uint64_t fed = 0;
-};
-
 class HostLog final : public hal::Log {
   public:
     HostLog(journal::Journal& journal, std::string device)
@@ -152,7 +145,7 @@ struct Device::Parts {
     HttpFetch fetch;
     HostTime time;
     HostEntropy entropy;
-    HostWatchdog watchdog;
+    hal::CountingWatchdog watchdog;
     HostLog log;
     HostVerifier verifier;
     std::vector<node::WaitingReading> readings;

@@ -1,14 +1,13 @@
 #include "sense/port/host/factory_image.h"
 
 #include "sense/factory/page.h"
+#include "sense/port/cortex_m/memory.h"
 
 #include <vector>
 
 namespace stator::host {
 namespace {
 
-constexpr std::size_t image_bytes = 16U << 20U;
-constexpr std::size_t page_at = 4U << 20U;
 constexpr std::size_t pem_bytes_max = 8U << 10U;
 constexpr std::int64_t clocks_differ_s_max = 60;
 
@@ -51,11 +50,11 @@ Outcome<void> write_factory_image(
     if (!image) return std::unexpected{image.error()};
     const auto size = (*image)->size();
     if (!size) return std::unexpected{size.error()};
-    if (*size < image_bytes) {
-        const std::vector<std::byte> blank(image_bytes - *size, std::byte{0xFF});
+    if (*size < cortex_m::psram_bytes) {
+        const std::vector<std::byte> blank(cortex_m::psram_bytes - *size, std::byte{0xFF});
         if (auto done = (*image)->write_at(*size, blank); !done) return done;
     }
-    if (auto done = (*image)->write_at(page_at, bytes); !done) return done;
+    if (auto done = (*image)->write_at(cortex_m::factory_page_at, bytes); !done) return done;
     return (*image)->sync();
 }
 

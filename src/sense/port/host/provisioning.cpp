@@ -94,6 +94,14 @@ Outcome<Provisioning> parse_provisioning(std::string_view json, const std::strin
     return provisioning;
 }
 
+Outcome<Provisioning> read_provisioning(doors::Doors& doors, const std::string& directory) {
+    constexpr std::size_t bytes_max = 16U << 10U;
+    const std::string file = directory + "/provisioning.json";
+    const auto text = doors.disk.read_all(file, bytes_max);
+    if (!text) return std::unexpected{text.error()};
+    return parse_provisioning(*text, file);
+}
+
 Credential credential_in(const std::string& directory) {
     return {
         .ca_file = directory + "/ca.pem",

@@ -34,6 +34,9 @@ struct Provisioning {
 [[nodiscard]] Outcome<Provisioning> parse_provisioning(
     std::string_view json, const std::string& file
 );
+[[nodiscard]] Outcome<Provisioning> read_provisioning(
+    doors::Doors& doors, const std::string& directory
+);
 
 struct Credential {  // paths
     std::string ca_file;
