@@ -39,7 +39,8 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
         .ca_file = layout.pki("ca.pem"),
         .certificate_file = layout.pki(options.id + ".pem"),
         .key_file = layout.pki(options.id + ".key"),
-        .signing_public_key_file = layout.pki("model-signing.pub")
+        .signing_public_key_file = layout.pki("model-signing.pub"),
+        .directory = layout.path("level2")
     };
     options.mqtt = layout.mqtt(options.id);
     options.alert_topic = config.topics.level2;

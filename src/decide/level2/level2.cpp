@@ -52,18 +52,10 @@ Outcome<std::unique_ptr<Level2>> Level2::make(
     auto boot = made->verdicts_->next_boot();
     if (!boot) return std::unexpected(boot.error());
     made->boot_ = *boot;
-    auto model = made->verdicts_->model();
-    if (!model) return std::unexpected(model.error());
-    made->wanted_ = *model;
-    for (const auto& [log_class, source] :
-         {std::pair{log::Class::telemetry, &made->telemetry_},
-          std::pair{log::Class::control, &made->control_}}) {
-        auto opened = stream.open(
-            log_class, {.name = "level2", .required = false, .start = stream::Start::earliest}
-        );
-        if (!opened) return std::unexpected(opened.error());
-        *source = std::move(*opened);
-    }
+    for (const asset::Asset& asset : made->options_.assets)
+        made->feature_sets_.emplace(asset.device.view(), asset::feature_set_hash(asset));
+    if (auto done = made->run_again(); !done) return std::unexpected(done.error());
+    if (auto done = made->open_sources(stream); !done) return std::unexpected(done.error());
     auto client = doors.mqtt.connect(made->options_.mqtt);
     if (!client) return std::unexpected(client.error());
     made->client_ = std::move(*client);
@@ -71,6 +63,54 @@ Outcome<std::unique_ptr<Level2>> Level2::make(
         made->verdicts_->database(), *made->client_, doors.clock, doors.journal
     );
     return made;
+}
+
+Outcome<void> Level2::open_sources(stream::Stream& stream) {
+    for (const auto& [log_class, source] :
+         {std::pair{log::Class::telemetry, &telemetry_}, std::pair{log::Class::control, &control_}
+         }) {
+        auto opened = stream.open(
+            log_class, {.name = "level2", .required = false, .start = stream::Start::earliest}
+        );
+        if (!opened) return std::unexpected(opened.error());
+        *source = std::move(*opened);
+        auto place = verdicts_->place(log_class);
+        if (!place) return std::unexpected(place.error());
+        places_[log_class] = *place;
+    }
+    return {};
+}
+
+Outcome<void> Level2::run_again() {
+    auto models = verdicts_->models();
+    if (!models) return std::unexpected(models.error());
+    for (const auto& [device_class, name] : *models) {
+        auto kept = kept_model(doors_, options_.models, options_.assets, name);
+        if (kept) {
+            metrics_.set(
+                "stator_level2_model_release",
+                (*kept)->manifest.release,
+                metrics::label("class", device_class)
+            );
+            running_[device_class] = std::move(*kept);
+            continue;
+        }
+        doors_.journal.warn("level2", "fetches " + name + " again: " + kept.error().what);
+        awaited_.insert(name);
+        announced_.push_back({.name = name, .place = {}});
+    }
+    return {};
+}
+
+RunningModel* Level2::running_of(const asset::Asset& asset) const {
+    const auto found = running_.find(std::string{asset.device_class.view()});
+    return found == running_.end() ? nullptr : found->second.get();
+}
+
+bool Level2::runs(std::string_view name) const {
+    return std::ranges::any_of(running_, [&](const auto& entry) {
+        return entry.second->manifest.name.view() == name;
+    });
 }
 
 const asset::Asset* Level2::asset_of(std::string_view device) const {
@@ -103,79 +143,145 @@ Outcome<void> Level2::tell_model(
     return enqueue("stator/devices/" + options_.id + "/event", wire::encode(event, buffer));
 }
 
-Outcome<void> Level2::swap(const std::string& name) {
-    if (options_.assets.empty()) return {};
-    const asset::Asset& asset = options_.assets.front();
-    const bool back = running_ == nullptr;
-    auto fetched =
-        fetch_model(doors_, options_.models, asset, name, back ? 0 : running_->manifest.release);
-    if (!fetched) {
-        if (fetched.error().fault == base::Fault::not_found) {
-            wanted_.clear();
-            return {};
-        }
-        if (fetched.error().fault != base::Fault::bad_input)
-            return std::unexpected(fetched.error());
-        wanted_.clear();
-        metrics_.add("stator_level2_models_refused_total");
-        doors_.journal.warn("level2", "refused " + fetched.error().what);
-        return tell_model(wire::ModelState::refused, name, 0, fetched.error().what);
-    }
+Outcome<void> Level2::give_up(const Announced& wanted) {
+    auto models = verdicts_->models();
+    if (!models) return std::unexpected(models.error());
+    for (const auto& [device_class, name] : *models)
+        if (name == wanted.name && !running_.contains(device_class))
+            if (auto done = verdicts_->set_model(device_class, ""); !done) return done;
+    return {};
+}
+
+Outcome<void> Level2::swap(const Announced& wanted) {
+    const std::string& name = wanted.name;
+    auto fetched = fetch_model(doors_, options_.models, options_.assets, running_, name);
+    if (!fetched && fetched.error().fault != base::Fault::not_found &&
+        fetched.error().fault != base::Fault::bad_input)
+        return std::unexpected(fetched.error());
+    if (fetched)
+        if (auto done = keep_model(doors_, options_.models, **fetched); !done) return done;
+    // From here on memory changes with the database: if that fails, neither counts.
+    const auto lost = [](const Error& error) {
+        return fail(base::Fault::closed, "level2.db: " + error.what);
+    };
     auto transaction = database::Transaction::begin(verdicts_->database());
-    if (!transaction) return std::unexpected(transaction.error());
-    if (auto done = verdicts_->set_model(name); !done) return done;
+    if (!transaction) return lost(transaction.error());
+    if (fetched) {
+        if (auto done = take_over(std::move(*fetched), wanted); !done) return lost(done.error());
+    } else {
+        if (auto done = give_up(wanted); !done) return lost(done.error());
+        if (fetched.error().fault == base::Fault::bad_input) {
+            metrics_.add("stator_level2_models_refused_total");
+            doors_.journal.warn("level2", "refused " + fetched.error().what);
+            if (auto done = tell_model(wire::ModelState::refused, name, 0, fetched.error().what);
+                !done)
+                return lost(done.error());
+        } else {
+            doors_.journal.info("level2", "passes over " + fetched.error().what);
+        }
+    }
+    if (wanted.place.next != log::Offset{}) {
+        places_[log::Class::control] = wanted.place;
+        if (auto done = verdicts_->set_place(log::Class::control, wanted.place); !done)
+            return lost(done.error());
+    }
+    if (auto done = transaction->commit(); !done) return lost(done.error());
+    return {};
+}
+
+Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Announced& wanted) {
+    const bundle::Manifest& manifest = model->manifest;
+    const std::string device_class{manifest.device_class.view()};
+    if (auto done = verdicts_->set_model(device_class, wanted.name); !done) return done;
     // The old model's memory means nothing to the new one, unless its maker says so.
     for (auto& [id, device] : devices_) {
-        if (device.model == name || (*fetched)->manifest.keep_state) continue;
+        const asset::Asset* asset = asset_of(id);
+        if (asset == nullptr || !(asset->device_class == manifest.device_class)) continue;
+        if (device.model == wanted.name || manifest.keep_state) continue;
         // Whoever acts on the old model's alarm must hear that nobody raises it any more.
         if (device.fold.alarm)
             if (auto done = withdraw(id); !done) return done;
         device.fold = {};
-        device.model = name;
+        device.model = wanted.name;
         if (auto done = verdicts_->store(id, device); !done) return done;
     }
-    const std::uint32_t release = (*fetched)->manifest.release;
-    if (auto done = tell_model(wire::ModelState::confirmed, name, release, ""); !done) return done;
-    if (auto done = transaction->commit(); !done) return done;
-    running_ = std::move(*fetched);
-    wanted_.clear();
-    metrics_.set("stator_level2_model_release", release);
-    doors_.journal.info("level2", fmt::format("runs {} (release {})", name, release));
+    for (const asset::Asset& asset : options_.assets)
+        if (asset.device_class == manifest.device_class &&
+            feature_sets_.find(asset.device.view())->second != manifest.feature_set)
+            doors_.journal.warn(
+                "level2",
+                fmt::format(
+                    "{} has other features than {} and is not judged",
+                    asset.device.view(),
+                    wanted.name
+                )
+            );
+    if (auto done = tell_model(wire::ModelState::confirmed, wanted.name, manifest.release, "");
+        !done)
+        return done;
+    metrics_.add("stator_level2_models_swapped_total");
+    metrics_.set(
+        "stator_level2_model_release", manifest.release, metrics::label("class", device_class)
+    );
+    doors_.journal.info(
+        "level2", fmt::format("runs {} (release {})", wanted.name, manifest.release)
+    );
+    std::unique_ptr<RunningModel>& running = running_[device_class];
+    if (running) forget_model(doors_, options_.models, std::string{running->manifest.name.view()});
+    running = std::move(model);
     return {};
 }
 
-Outcome<bool> Level2::drain_control() {
-    auto records = control_->take(records_at_once);
-    if (!records) return std::unexpected(records.error());
-    for (const log::Record& record : *records) {
+void Level2::hear_control(const std::vector<log::Record>& records) {
+    for (const log::Record& record : records) {
         // What another broker vouched for, or a device said, is no command.
         if (record.topic != options_.control_topic) continue;
+        if (places_[log::Class::control].covers(record)) continue;
         const auto command = wire::decode_command(record.payload);
         if (!command || command->order != wire::Order::download_model) continue;
-        const std::string name{command->payload.view()};
-        if (running_ && name == running_->manifest.name.view()) continue;
         // One batch may announce level 1's model behind ours: the last is not the only one.
-        announced_.push_back(name);
+        announced_.push_back(
+            {.name = std::string{command->payload.view()},
+             .place = {.next = record.next, .receive_unix_ms = record.receive_unix_ms}}
+        );
     }
-    if (!records->empty()) announced_until_ = records->back().next;
-    if (wanted_.empty() && !announced_.empty()) {
-        wanted_ = announced_.front();
-        announced_.pop_front();
-        fetch_not_before_us_ = 0;
-    }
-    if (!wanted_.empty() && doors_.clock.monotonic_us() >= fetch_not_before_us_) {
-        if (auto done = swap(wanted_); !done) {
-            fetch_not_before_us_ = doors_.clock.monotonic_us() + fetch_again_us;
-            doors_.journal.warn("level2", done.error().what);
-            return true;
+    if (!records.empty()) announced_until_ = records.back().next;
+}
+
+Outcome<bool> Level2::swap_wanted() {
+    while (!announced_.empty()) {
+        if (doors_.clock.monotonic_us() < fetch_not_before_us_) return false;
+        if (!runs(announced_.front().name)) {
+            if (auto done = swap(announced_.front()); !done) {
+                if (done.error().fault == base::Fault::closed) return std::unexpected(done.error());
+                fetch_not_before_us_ = doors_.clock.monotonic_us() + fetch_again_us;
+                doors_.journal.warn("level2", done.error().what);
+                return false;
+            }
         }
+        awaited_.erase(announced_.front().name);
+        announced_.pop_front();
     }
-    const bool idle = records->empty() && announced_.empty();
-    if (wanted_.empty() && announced_.empty() && announced_until_ != committed_) {
+    return true;
+}
+
+Outcome<bool> Level2::drain_control() {
+    std::vector<log::Record> records;
+    // Announcements stay in the stream while there are many here.
+    if (announced_.size() < records_at_once) {
+        auto taken = control_->take(records_at_once);
+        if (!taken) return std::unexpected(taken.error());
+        records = std::move(*taken);
+    }
+    hear_control(records);
+    auto swapped = swap_wanted();
+    if (!swapped) return swapped;
+    if (*swapped && announced_until_ != committed_) {
+        if (auto done = control_->commit(announced_until_); !done)
+            return std::unexpected(done.error());
         committed_ = announced_until_;
-        if (auto done = control_->commit(committed_); !done) return std::unexpected(done.error());
     }
-    return !idle;
+    return !records.empty();
 }
 
 Outcome<void> Level2::alert(
@@ -184,14 +290,15 @@ Outcome<void> Level2::alert(
     const detect::Verdict& verdict,
     std::int64_t time_unix_ms
 ) {
+    const bundle::Manifest& manifest = running_of(asset)->manifest;
     wire::Alert alert;
     alert.device = telemetry.device;
     alert.time_unix_ms = time_unix_ms;
     alert.inference = verdict.value;
     alert.severity = verdict.alarm ? severity_of(asset, verdict.value) : wire::Severity::none;
-    alert.threshold = running_->manifest.fold.threshold;
+    alert.threshold = manifest.fold.threshold;
     alert.alarm = verdict.alarm;
-    alert.model = running_->manifest.name.view();
+    alert.model = manifest.name.view();
     for (std::size_t i = 0; i < asset.features.size(); ++i)
         if (verdict.contribution[i] > 0.0F &&
             !alert.contributions.push_back(
@@ -208,7 +315,7 @@ Outcome<void> Level2::alert(
 
 Outcome<void> Level2::withdraw(const std::string& device) {
     const asset::Asset* asset = asset_of(device);
-    if (asset == nullptr || !running_) return {};
+    if (asset == nullptr || running_of(*asset) == nullptr) return {};
     wire::Telemetry about;
     about.device = std::string_view{device};
     return alert(about, *asset, detect::Verdict{}, doors_.clock.unix_ms());
@@ -221,20 +328,34 @@ Outcome<void> Level2::judge(const log::Record& record) {
         return {};
     }
     const asset::Asset* asset = asset_of(telemetry->device.view());
-    if (asset == nullptr || !running_) return {};
+    if (asset == nullptr) return {};
+    RunningModel* const running = running_of(*asset);
+    if (running == nullptr) {
+        metrics_.add("stator_level2_records_without_model_total");
+        return {};
+    }
+    const bundle::Manifest& manifest = running->manifest;
+    if (feature_sets_.find(asset->device.view())->second != manifest.feature_set) {
+        metrics_.add("stator_level2_records_unfit_total");
+        return {};
+    }
     const std::string id{telemetry->device.view()};
     verdicts::Device& device = devices_[id];
     const std::uint32_t boot = telemetry->boot.value_or(0);
     const std::uint64_t seq = telemetry->seq.value_or(0);
-    if (seq != 0 && (boot < device.boot || (boot == device.boot && seq <= device.seq))) {
+    // Who numbers nothing (a device of another make) is known by its place in the stream.
+    const bool known = seq == 0 ? places_[log::Class::telemetry].covers(record)
+                                : boot < device.boot || (boot == device.boot && seq <= device.seq);
+    if (known) {
         metrics_.add("stator_level2_duplicates_total");
         return {};
     }
+    touched_.insert(id);
     device.boot = boot;
     device.seq = seq;
-    const std::string_view model = running_->manifest.name.view();
+    const std::string_view model = manifest.name.view();
     if (device.model != model) {
-        if (!running_->manifest.keep_state) device.fold = {};
+        if (!manifest.keep_state) device.fold = {};
         device.model = model;
     }
     const auto features = features_of(*telemetry, *asset);
@@ -245,14 +366,16 @@ Outcome<void> Level2::judge(const log::Record& record) {
     const detect::Verdict verdict = detect::step(
         device.fold,
         std::span{*features}.first(asset->features.size()),
-        running_->manifest.fold,
-        *running_->model
+        manifest.fold,
+        *running->model
     );
     metrics_.add("stator_level2_records_judged_total");
     if (!verdict.ready) return {};
     metrics_.set("stator_level2_value", verdict.value, fmt::format("device=\"{}\"", id));
     const std::int64_t time_unix_ms = telemetry->time_unix_ms.value_or(record.receive_unix_ms);
-    const bool due = verdict.alarm && time_unix_ms - device.alerted_unix_ms >= alert_interval_ms;
+    // A device's clock that was set back must not silence it.
+    const bool due = verdict.alarm && (time_unix_ms - device.alerted_unix_ms >= alert_interval_ms ||
+                                       time_unix_ms < device.alerted_unix_ms);
     if (!verdict.raised && !verdict.cleared && !due) return {};
     device.alerted_unix_ms = time_unix_ms;
     return alert(*telemetry, *asset, verdict, time_unix_ms);
@@ -261,16 +384,24 @@ Outcome<void> Level2::judge(const log::Record& record) {
 Outcome<void> Level2::judge_all(const std::vector<log::Record>& records) {
     auto transaction = database::Transaction::begin(verdicts_->database());
     if (!transaction) return std::unexpected(transaction.error());
+    touched_.clear();
     for (const log::Record& record : records) {
         if (record.topic != options_.data_topic) continue;
         if (auto done = judge(record); !done) return done;
     }
-    for (const auto& [id, device] : devices_)
-        if (auto done = verdicts_->store(id, device); !done) return done;
-    return transaction->commit();
+    for (const std::string& id : touched_)
+        if (auto done = verdicts_->store(id, devices_[id]); !done) return done;
+    verdicts::Place place{.next = records.back().next, .receive_unix_ms = 0};
+    for (const log::Record& record : records)
+        place.receive_unix_ms = std::max(place.receive_unix_ms, record.receive_unix_ms);
+    if (auto done = verdicts_->set_place(log::Class::telemetry, place); !done) return done;
+    if (auto done = transaction->commit(); !done) return done;
+    places_[log::Class::telemetry] = place;
+    return {};
 }
 
 Outcome<bool> Level2::drain_telemetry() {
+    if (!awaited_.empty()) return false;
     auto records = telemetry_->take(records_at_once);
     if (!records) return std::unexpected(records.error());
     if (records->empty()) return false;

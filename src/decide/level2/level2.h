@@ -3,8 +3,9 @@
 // It is a consumer of the stream: records in order per device, duplicates dropped by (device, boot,
 // seq). Model and fold are the device's own code. A model is swapped between two records, after the
 // same checks as on a device; none is skipped and none is judged twice, also across a kill -9
-// (store/verdicts). Alerts go out at raise, once a second of the device's time while an alarm
-// lasts, and once at its end.
+// (store/verdicts). Each class of the configuration has its model; while the one that ran before a
+// restart is not there, no record is taken. Alerts go out at raise, once a second of the device's
+// time while an alarm lasts, and once at its end.
 #pragma once
 
 #include "decide/level2/models.h"
@@ -20,6 +21,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,14 +46,28 @@ class Level2 {
 
     [[nodiscard]] Outcome<bool> step();
 
-    void wait(std::int64_t timeout_us) { telemetry_->wait(timeout_us); }
+    // While a model is awaited the records that wait are no work.
+    void wait(std::int64_t timeout_us) {
+        (awaited_.empty() ? telemetry_ : control_)->wait(timeout_us);
+    }
 
     [[nodiscard]] metrics::Metrics& metrics() { return metrics_; }
 
   private:
+    struct Announced {
+        std::string name;
+        verdicts::Place place;  // of the announcement, when it has been dealt with
+    };
+
     Level2(doors::Doors& doors, Options options);
 
+    [[nodiscard]] Outcome<void> open_sources(stream::Stream& stream);
+    // What ran before: kept here, or else to be fetched before any record is taken.
+    [[nodiscard]] Outcome<void> run_again();
     [[nodiscard]] Outcome<bool> drain_control();
+    void hear_control(const std::vector<log::Record>& records);
+    // False: what is wanted has to wait.
+    [[nodiscard]] Outcome<bool> swap_wanted();
     [[nodiscard]] Outcome<bool> drain_telemetry();
     [[nodiscard]] Outcome<void> judge_all(const std::vector<log::Record>& records);
     [[nodiscard]] Outcome<void> judge(const log::Record& record);
@@ -63,7 +79,12 @@ class Level2 {
     );
     // The end of an alarm that the model which raised it will not tell.
     [[nodiscard]] Outcome<void> withdraw(const std::string& device);
-    [[nodiscard]] Outcome<void> swap(const std::string& name);
+    [[nodiscard]] Outcome<void> swap(const Announced& wanted);
+    [[nodiscard]] Outcome<void> take_over(
+        std::unique_ptr<RunningModel> model, const Announced& wanted
+    );
+    // No model of that name will come: whoever waited for it goes on without.
+    [[nodiscard]] Outcome<void> give_up(const Announced& wanted);
     [[nodiscard]] Outcome<void> tell_model(
         wire::ModelState state,
         const std::string& name,
@@ -71,6 +92,8 @@ class Level2 {
         const std::string& why
     );
     [[nodiscard]] const asset::Asset* asset_of(std::string_view device) const;
+    [[nodiscard]] RunningModel* running_of(const asset::Asset& asset) const;
+    [[nodiscard]] bool runs(std::string_view name) const;
     [[nodiscard]] Outcome<void> enqueue(const std::string& topic, const wire::Json& json);
 
     doors::Doors& doors_;
@@ -81,12 +104,15 @@ class Level2 {
     std::unique_ptr<stream::Outbox> outbox_;
     std::unique_ptr<stream::Source> telemetry_;
     std::unique_ptr<stream::Source> control_;
-    std::unique_ptr<RunningModel> running_;
+    Running running_;
+    std::map<std::string, std::uint32_t, std::less<>> feature_sets_;  // by device
     std::map<std::string, verdicts::Device> devices_;
-    std::deque<std::string> announced_;  // after wanted_, in order: levels have their own models
+    std::set<std::string> touched_;  // devices whose fold this batch moved
+    std::map<log::Class, verdicts::Place> places_;
+    std::set<std::string> awaited_;    // models that ran before the restart and are not yet here
+    std::deque<Announced> announced_;  // in order, the first is fetched: levels have their own
     log::Offset announced_until_;
     log::Offset committed_;
-    std::string wanted_;  // a model that was announced and is not yet fetched
     std::int64_t fetch_not_before_us_ = 0;
     std::uint32_t boot_ = 0;
     std::uint64_t seq_ = 0;

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <span>
 
 namespace stator::level2 {
 
 namespace {
+
+constexpr std::size_t key_bytes_max = 4096;
 
 class DoorVerifier final : public bundle::Verifier {
   public:
@@ -43,7 +46,9 @@ Outcome<std::string> get(
     request.key_file = options.key_file;
     request.body_bytes_max = bytes_max;
     auto response = doors.http.request(request);
-    if (!response) return std::unexpected(response.error());
+    if (!response) return fail(base::Fault::again, response.error().what);
+    if (response->status == 404)
+        return fail(base::Fault::not_found, request.url + " is not there (404)");
     if (response->status != 200)
         return fail(
             base::Fault::again, fmt::format("{} answered {}", request.url, response->status)
@@ -51,30 +56,33 @@ Outcome<std::string> get(
     return std::move(response->body);
 }
 
-}  // namespace
+std::string kept_file(const ModelOptions& options, std::string_view name) {
+    return options.directory + "/kept-" + http::percent_encode(name);
+}
 
-Outcome<std::unique_ptr<RunningModel>> fetch_model(
+// Whom it is for is looked at first: what is not meant for us is no fault of anybody's.
+Outcome<const asset::Asset*> meant_for(
+    std::span<const asset::Asset> assets, const std::string& envelope, const std::string& name
+) {
+    const auto opened = bundle::open_envelope(envelope);
+    if (!opened) return fail(base::Fault::bad_input, name + ": the manifest has no signature line");
+    const auto meant = bundle::parse(opened->json);
+    if (!meant) return fail(base::Fault::bad_input, name + ": the manifest cannot be read");
+    for (const asset::Asset& asset : assets)
+        if (meant->level == 2 && meant->device_class == asset.device_class) return &asset;
+    return fail(base::Fault::not_found, name + " is for another class or level");
+}
+
+Outcome<std::unique_ptr<RunningModel>> checked(
     doors::Doors& doors,
     const ModelOptions& options,
     const asset::Asset& asset,
     const std::string& name,
-    std::uint32_t release_now
+    std::uint32_t release_now,
+    std::unique_ptr<RunningModel> made
 ) {
-    auto envelope =
-        get(doors, options, "/manifest/" + http::percent_encode(name), bundle::envelope_bytes_max);
-    if (!envelope) return std::unexpected(envelope.error());
-    // Whom it is for is looked at first: what is not meant for us is no fault of anybody's.
-    const auto opened = bundle::open_envelope(*envelope);
-    if (!opened) return fail(base::Fault::bad_input, name + ": the manifest has no signature line");
-    const auto meant = bundle::parse(opened->json);
-    if (!meant) return fail(base::Fault::bad_input, name + ": the manifest cannot be read");
-    if (meant->level != 2 || !(meant->device_class == asset.device_class))
-        return fail(base::Fault::not_found, name + " is for another class or level");
-
-    auto file = get(doors, options, "/quantized/" + http::percent_encode(name), model_bytes_max);
-    if (!file) return std::unexpected(file.error());
-    auto key = doors.disk.read_all(options.signing_public_key_file, 4096);
-    if (!key) return std::unexpected(key.error());
+    auto key = doors.disk.read_all(options.signing_public_key_file, key_bytes_max);
+    if (!key) return fail(base::Fault::again, key.error().what);
     DoorVerifier verifier{doors.tls, *key};
     bundle::Receiver receiver;
     receiver.device_class = asset.device_class;
@@ -83,20 +91,92 @@ Outcome<std::unique_ptr<RunningModel>> fetch_model(
     receiver.feature_set = asset::feature_set_hash(asset);
     receiver.arena_bytes_max = options.arena_bytes_max;
     bundle::Refusal refusal;
-    auto made = std::make_unique<RunningModel>();
-    made->file = std::move(*file);
     const auto bytes = std::as_bytes(std::span{made->file});
-    auto manifest = bundle::check(*envelope, bytes, receiver, verifier, refusal);
-    if (!manifest) return fail(base::Fault::bad_input, fmt::format("{}: {}", name, refusal.view()));
+    const auto refused = [&](std::string_view why) {
+        return fail(base::Fault::bad_input, fmt::format("{}: {}", name, why));
+    };
+    auto manifest = bundle::check(made->envelope, bytes, receiver, verifier, refusal);
+    if (!manifest) return refused(refusal.view());
+    if (manifest->name.view() != name)
+        return refused(fmt::format("its manifest is of {}", manifest->name.view()));
     made->manifest = *manifest;
     made->arena.resize(manifest->arena_bytes);
     tinyml::Reason reason;
     auto model = tinyml::Model::load(bytes, made->arena, reason);
-    if (!model) return fail(base::Fault::bad_input, fmt::format("{}: {}", name, reason.view()));
+    if (!model) return refused(reason.view());
     made->model = std::move(*model);
     if (auto golden = bundle::run_golden(made->manifest, *made->model, refusal); !golden)
-        return fail(base::Fault::bad_input, fmt::format("{}: {}", name, refusal.view()));
+        return refused(refusal.view());
     return made;
+}
+
+}  // namespace
+
+Outcome<std::unique_ptr<RunningModel>> fetch_model(
+    doors::Doors& doors,
+    const ModelOptions& options,
+    std::span<const asset::Asset> assets,
+    const Running& running,
+    const std::string& name
+) {
+    auto envelope =
+        get(doors, options, "/manifest/" + http::percent_encode(name), bundle::envelope_bytes_max);
+    if (!envelope) return std::unexpected(envelope.error());
+    auto asset = meant_for(assets, *envelope, name);
+    if (!asset) return std::unexpected(asset.error());
+    auto file = get(doors, options, "/quantized/" + http::percent_encode(name), model_bytes_max);
+    if (!file) return std::unexpected(file.error());
+    const auto now = running.find(std::string{(*asset)->device_class.view()});
+    auto made = std::make_unique<RunningModel>();
+    made->envelope = std::move(*envelope);
+    made->file = std::move(*file);
+    return checked(
+        doors,
+        options,
+        **asset,
+        name,
+        now == running.end() ? 0 : now->second->manifest.release,
+        std::move(made)
+    );
+}
+
+Outcome<void> keep_model(
+    doors::Doors& doors, const ModelOptions& options, const RunningModel& model
+) {
+    return doors.disk.replace(
+        kept_file(options, model.manifest.name.view()),
+        fmt::format("{}\n{}{}", model.envelope.size(), model.envelope, model.file)
+    );
+}
+
+Outcome<std::unique_ptr<RunningModel>> kept_model(
+    doors::Doors& doors,
+    const ModelOptions& options,
+    std::span<const asset::Asset> assets,
+    const std::string& name
+) {
+    const std::string path = kept_file(options, name);
+    constexpr std::size_t line_bytes_max = 24;
+    auto kept =
+        doors.disk.read_all(path, line_bytes_max + bundle::envelope_bytes_max + model_bytes_max);
+    if (!kept) return std::unexpected(kept.error());
+    std::size_t envelope_bytes = 0;
+    const char* const end = kept->data() + kept->size();
+    const auto read = std::from_chars(kept->data(), end, envelope_bytes);
+    if (read.ptr == end || *read.ptr != '\n' ||
+        static_cast<std::size_t>(end - read.ptr - 1) < envelope_bytes)
+        return fail(base::Fault::corrupt, path + " is damaged");
+    auto made = std::make_unique<RunningModel>();
+    made->envelope.assign(read.ptr + 1, envelope_bytes);
+    made->file.assign(read.ptr + 1 + envelope_bytes, end);
+    auto asset = meant_for(assets, made->envelope, name);
+    if (!asset) return std::unexpected(asset.error());
+    return checked(doors, options, **asset, name, 0, std::move(made));
+}
+
+void forget_model(doors::Doors& doors, const ModelOptions& options, const std::string& name) {
+    // What stays lying there costs a file, no more.
+    static_cast<void>(doors.disk.remove(kept_file(options, name)));
 }
 
 }  // namespace stator::level2

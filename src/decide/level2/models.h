@@ -1,5 +1,8 @@
-// Models fetches a level-2 model from the registry and checks it as a device does, before it may
+// Models fetches level-2 models from the registry and checks them as a device does, before they may
 // run.
+//
+// What runs is kept beside the service, so that a restart needs no registry; it is checked again
+// then, as if it had come over the network.
 #pragma once
 
 #include "shared/asset/asset.h"
@@ -9,8 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,25 +29,42 @@ struct ModelOptions {
     std::string certificate_file;
     std::string key_file;
     std::string signing_public_key_file;
+    std::string directory;  // <state>/level2: of the models that are kept
     std::size_t arena_bytes_max = 1U << 20U;
 };
 
 // A model with everything it needs to run; never moved, for the Model points into it.
 struct RunningModel {
     bundle::Manifest manifest;
+    std::string envelope;
     std::string file;
     std::vector<std::byte> arena;
     std::optional<tinyml::Model> model;
 };
 
-// Fault::not_found: the manifest is for another level or class, so the model is not meant for us.
+using Running = std::map<std::string, std::unique_ptr<RunningModel>>;  // by device class
+
+// Fault::not_found: not meant for us (another level or class), or no longer in the registry.
 // Fault::bad_input: refused, with the reason. Anything else: try again later.
 [[nodiscard]] Outcome<std::unique_ptr<RunningModel>> fetch_model(
     doors::Doors& doors,
     const ModelOptions& options,
-    const asset::Asset& asset,
-    const std::string& name,
-    std::uint32_t release_now
+    std::span<const asset::Asset> assets,
+    const Running& running,
+    const std::string& name
 );
+
+// After it returned the model survives a power cut.
+[[nodiscard]] Outcome<void> keep_model(
+    doors::Doors& doors, const ModelOptions& options, const RunningModel& model
+);
+// An Error for a file that is not there or is not what was kept: fetch it again.
+[[nodiscard]] Outcome<std::unique_ptr<RunningModel>> kept_model(
+    doors::Doors& doors,
+    const ModelOptions& options,
+    std::span<const asset::Asset> assets,
+    const std::string& name
+);
+void forget_model(doors::Doors& doors, const ModelOptions& options, const std::string& name);
 
 }  // namespace stator::level2

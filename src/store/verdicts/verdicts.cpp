@@ -116,12 +116,51 @@ Outcome<std::uint32_t> Verdicts::next_boot() {
     return boot;
 }
 
-Outcome<std::string> Verdicts::model() {
-    return fact("model");
+Outcome<std::map<std::string, std::string>> Verdicts::models() {
+    auto rows = database_->query(
+        "SELECT substr(name, 7), value FROM facts"
+        " WHERE (name = 'model' OR name LIKE 'model/%') AND value != ''",
+        {}
+    );
+    if (!rows) return std::unexpected(rows.error());
+    std::map<std::string, std::string> made;
+    for (const database::Row& row : *rows)
+        made[row.text(0)] = row.text(1);
+    return made;
 }
 
-Outcome<void> Verdicts::set_model(const std::string& name) {
-    return set_fact("model", name);
+Outcome<void> Verdicts::set_model(const std::string& device_class, const std::string& name) {
+    if (auto done = database_->execute("DELETE FROM facts WHERE name = 'model'"); !done)
+        return done;
+    return set_fact("model/" + device_class, name);
+}
+
+Outcome<Place> Verdicts::place(log::Class log_class) {
+    auto text = fact("place/" + std::string{log::name_of(log_class)});
+    if (!text) return std::unexpected(text.error());
+    Place place;
+    const char* at = text->data();
+    const char* end = at + text->size();
+    const auto number = [&](auto& into) {
+        at = std::from_chars(at, end, into).ptr;
+        if (at != end) ++at;
+    };
+    number(place.next.epoch);
+    number(place.next.position);
+    number(place.receive_unix_ms);
+    return place;
+}
+
+Outcome<void> Verdicts::set_place(log::Class log_class, const Place& place) {
+    return set_fact(
+        "place/" + std::string{log::name_of(log_class)},
+        fmt::format("{} {} {}", place.next.epoch, place.next.position, place.receive_unix_ms)
+    );
+}
+
+bool Place::covers(const log::Record& record) const {
+    return record.offset.epoch != 0 && record.offset < next &&
+           record.receive_unix_ms <= receive_unix_ms;
 }
 
 }  // namespace stator::verdicts

@@ -3,10 +3,11 @@
 //
 // A batch is one transaction with the alerts that it announces (the outbox), so that after a kill
 // each record has been judged exactly once in effect: a record at or before a device's last is
-// known.
+// known, and of those that carry no number the place in the stream is.
 #pragma once
 
 #include "shared/detect/fold.h"
+#include "store/log/record.h"
 #include "store/stream/outbox.h"
 #include "world/doors/doors.h"
 
@@ -25,6 +26,15 @@ struct Device {
     std::int64_t alerted_unix_ms = 0;
 };
 
+// Up to where a class of the stream is done. A log that was begun anew starts at lower offsets with
+// later times, so both must say that a record came before.
+struct Place {
+    log::Offset next;
+    std::int64_t receive_unix_ms = 0;
+
+    [[nodiscard]] bool covers(const log::Record& record) const;
+};
+
 class Verdicts {
   public:
     // `file`: <state>/level2/level2.db
@@ -40,9 +50,15 @@ class Verdicts {
     // A number that rises with each call, across restarts: the boot of this process's own messages.
     [[nodiscard]] Outcome<std::uint32_t> next_boot();
 
-    // The name of the model that runs; empty for none.
-    [[nodiscard]] Outcome<std::string> model();
-    [[nodiscard]] Outcome<void> set_model(const std::string& name);
+    // The names of the models that run, by device class; under "" one that an older release wrote,
+    // when there was one class.
+    [[nodiscard]] Outcome<std::map<std::string, std::string>> models();
+    // `name` empty: none.
+    [[nodiscard]] Outcome<void> set_model(const std::string& device_class, const std::string& name);
+
+    // Only of a stream whose offsets outlive a reader: the log's.
+    [[nodiscard]] Outcome<Place> place(log::Class log_class);
+    [[nodiscard]] Outcome<void> set_place(log::Class log_class, const Place& place);
 
   private:
     explicit Verdicts(std::unique_ptr<database::Database> database)
