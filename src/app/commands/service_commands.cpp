@@ -200,6 +200,14 @@ void add_services(CLI::App& program, Chosen& chosen) {
         &Ports::ops_bridge,
         parts::make_bridge
     );
+    add_plain(
+        program,
+        chosen,
+        "sidecar",
+        "Feeds a foreign inference server from the stream, in level 2's place",
+        &Ports::ops_sidecar,
+        parts::make_sidecar
+    );
     add_console(program, chosen);
     add_node(program, chosen);
 }

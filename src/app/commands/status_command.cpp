@@ -32,9 +32,10 @@ bool tell_processes(real::Real& real, const config::Config& config) {
              Process{"registry", ports.ops_registry, true},
              Process{"ingest", ports.ops_ingest, true},
              Process{"learn", ports.ops_learn, true},
-             Process{"level2", ports.ops_level2, true},
+             Process{"level2", ports.ops_level2, config.sidecar_server.empty()},
              Process{"console", ports.ops_console, true},
              Process{"bridge", ports.ops_bridge, false},
+             Process{"sidecar", ports.ops_sidecar, !config.sidecar_server.empty()},
              Process{"node", ports.ops_node, false},
          }) {
         http::ClientRequest request;

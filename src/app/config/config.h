@@ -25,6 +25,7 @@ struct Ports {
     std::uint16_t models = 30007;
     std::uint16_t datasets = 30008;
     std::uint16_t console = 8080;
+    std::uint16_t level2_line = 9898;  // level 2's line socket, loopback; 0: not opened
     // Where each process answers /healthz and /metrics, on loopback.
     std::uint16_t ops_registry = 9101;
     std::uint16_t ops_ingest = 9102;
@@ -33,6 +34,7 @@ struct Ports {
     std::uint16_t ops_console = 9105;
     std::uint16_t ops_node = 9106;
     std::uint16_t ops_bridge = 9107;
+    std::uint16_t ops_sidecar = 9108;
     std::uint16_t ops_up = 9100;
 };
 
@@ -67,6 +69,12 @@ struct Config {
     std::string ingest_stream = "log";
     std::string learn_stream = "log";
     std::string level2_stream = "log";
+    std::string sidecar_stream = "log";
+
+    // The durable names of these consumers: their Kafka groups have them.
+    std::string level2_group = "level2";
+    std::string sidecar_group = "sidecar";
+    std::string sidecar_server;  // HOST:PORT of a foreign inference; empty: ports.level2_line here
 
     std::uint32_t ingest_max_rows = 3000;
     std::string ingest_upload_url;  // empty: this site's registry

@@ -73,8 +73,11 @@ std::vector<Key> make_keys() {
     add(key("site.name", &Config::site_name, "names the CA and this site", {}));
     add(key("site.host", &Config::host, "how devices reach this machine", {}));
     add(key("site.listen", &Config::listen_address, "address that services listen on", {}));
-    const auto port = [&](const char* name, std::uint16_t Ports::* member, const char* what) {
-        add(key(std::string{"ports."} + name, &Config::ports, member, what));
+    const auto port = [&](const char* name,
+                          std::uint16_t Ports::* member,
+                          const char* what,
+                          std::vector<std::string> contract = {}) {
+        add(key(std::string{"ports."} + name, &Config::ports, member, what, std::move(contract)));
     };
     port("mqtt", &Ports::mqtt, "MQTT without TLS, loopback, listed legacy devices only; 0: closed");
     port("mqtts", &Ports::mqtts, "MQTT over mutual TLS");
@@ -83,6 +86,12 @@ std::vector<Key> make_keys() {
     port("models", &Ports::models, "model registry, HTTPS");
     port("datasets", &Ports::datasets, "training datastore, HTTPS");
     port("console", &Ports::console, "the page, loopback");
+    port(
+        "level2_line",
+        &Ports::level2_line,
+        "level 2's line socket, loopback; 0: closed",
+        {"SIDECAR_PORT"}
+    );
     port("ops_up", &Ports::ops_up, "/healthz and /metrics of the supervisor, loopback");
     port("ops_registry", &Ports::ops_registry, "/healthz and /metrics, loopback");
     port("ops_ingest", &Ports::ops_ingest, "/healthz and /metrics, loopback");
@@ -90,6 +99,7 @@ std::vector<Key> make_keys() {
     port("ops_level2", &Ports::ops_level2, "/healthz and /metrics, loopback");
     port("ops_console", &Ports::ops_console, "/healthz and /metrics, loopback");
     port("ops_bridge", &Ports::ops_bridge, "/healthz and /metrics, loopback");
+    port("ops_sidecar", &Ports::ops_sidecar, "/healthz and /metrics, loopback");
     port("ops_node", &Ports::ops_node, "/healthz and /metrics, loopback");
     add(key(
         "topics.data", &Config::topics, &Topics::data, "telemetry", {"DATA-TOPIC", "MQTT-TOPIC"}
@@ -116,6 +126,25 @@ std::vector<Key> make_keys() {
     add(key("learn.stream", &Config::learn_stream, "what it reads: log or kafka", {}));
     add(key("learn.family", &Config::learn_family, "baseline or classifier", {}));
     add(key("level2.stream", &Config::level2_stream, "what it reads: log or kafka", {}));
+    add(
+        key("level2.group",
+            &Config::level2_group,
+            "its durable name as a reader, and in Kafka's group",
+            {"STREAM_GRP_ID"})
+    );
+    add(key("sidecar.stream", &Config::sidecar_stream, "what it reads: log or kafka", {}));
+    add(
+        key("sidecar.group",
+            &Config::sidecar_group,
+            "its durable name as a reader, and in Kafka's group",
+            {})
+    );
+    add(
+        key("sidecar.server",
+            &Config::sidecar_server,
+            "HOST:PORT of a foreign inference; empty: ports.level2_line here",
+            {})
+    );
     add(key("node.interval_ms", &Config::node_interval_ms, "between two readings", {}));
     add(key("node.device", &Config::node_device, "deviceID of `stator node`", {}));
     add(key("log.telemetry_bytes", &Config::log_telemetry_bytes, "byte budget", {}));

@@ -2,6 +2,9 @@
 #include "app/parts/streams.h"
 #include "app/site/layout.h"
 #include "decide/level2/level2.h"
+#include "decide/line/line.h"
+#include "store/devices/registry.h"
+#include "world/sockets/posix.h"
 
 namespace stator::parts {
 
@@ -9,25 +12,87 @@ namespace {
 
 class Level2Part final : public part::Part {
   public:
-    Level2Part(std::unique_ptr<Streams> streams, std::unique_ptr<level2::Level2> level2)
-        : streams_{std::move(streams)}, level2_{std::move(level2)} {}
+    Level2Part(
+        std::unique_ptr<disk::Lock> lock,
+        std::unique_ptr<Streams> streams,
+        std::unique_ptr<level2::Level2> level2
+    )
+        : lock_{std::move(lock)}, streams_{std::move(streams)}, level2_{std::move(level2)} {}
+
+    // A port that is taken costs the line socket, not the verdicts.
+    void open_line(doors::Doors& doors, std::uint16_t port) {
+        auto line =
+            line::Line::open(doors, sockets_, {.port = port}, [this](std::string_view json) {
+                return level2_->answer(json);
+            });
+        if (line) {
+            line_ = std::move(*line);
+        } else {
+            doors.journal.warn("level2", line.error().what + "; set ports.level2_line");
+        }
+    }
 
     [[nodiscard]] std::string_view name() const override { return "level2"; }
 
-    Outcome<bool> step() override { return level2_->step(); }
+    Outcome<bool> step() override {
+        const bool served = line_ && line_->step();
+        auto stepped = level2_->step();
+        if (stepped) *stepped = *stepped || served;
+        return stepped;
+    }
 
-    void wait(std::int64_t timeout_us) override { level2_->wait(timeout_us); }
+    void wait(std::int64_t timeout_us) override {
+        if (line_ && line_->busy()) {
+            line_->wait(timeout_us);
+        } else {
+            level2_->wait(timeout_us);
+        }
+    }
 
     std::string metrics() override {
-        return level2_->metrics().render() + streams_->metrics.render();
+        return level2_->metrics().render() + streams_->metrics.render() +
+               (line_ ? line_->metrics().render() : std::string{});
     }
 
   private:
+    std::unique_ptr<disk::Lock> lock_;
     std::unique_ptr<Streams> streams_;
     std::unique_ptr<level2::Level2> level2_;
+    sockets::PosixSockets sockets_;
+    std::unique_ptr<line::Line> line_;
 };
 
+// The broker lets level 2 speak of the devices that are assigned to it: those of the site's assets.
+Outcome<void> let_judge(doors::Doors& doors, const config::Config& config) {
+    const std::string id = level2::Options{}.id;
+    auto registry = devices::Registry::make(doors, {.state_directory = config.state_dir});
+    if (!registry) return std::unexpected(registry.error());
+    if (auto done = (*registry)->provision(id, identity::Role::level2, "level-2 inference"); !done)
+        return done;
+    if (auto done = (*registry)->activate(id); !done) return done;
+    std::vector<std::string> devices;
+    for (const asset::Asset& asset : config.assets)
+        if (!asset.device.empty()) devices.emplace_back(asset.device.view());
+    return (*registry)->assign(id, devices);
+}
+
 }  // namespace
+
+Outcome<std::unique_ptr<disk::Lock>> lock_level2(
+    doors::Doors& doors, const config::Config& config
+) {
+    const site::Layout layout{config};
+    if (auto made = doors.disk.make_directories(layout.path("level2")); !made)
+        return std::unexpected(made.error());
+    auto lock = doors.disk.lock(layout.path("level2/lock"));
+    if (!lock)
+        return fail(
+            lock.error().fault,
+            lock.error().what + ": of `stator level2` and `stator sidecar` one runs at a time"
+        );
+    if (auto done = let_judge(doors, config); !done) return std::unexpected(done.error());
+    return lock;
+}
 
 Made make_level2(doors::Doors& doors, const config::Config& config) {
     const site::Layout layout{config};
@@ -44,15 +109,19 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
     };
     options.mqtt = layout.mqtt(options.id);
     options.alert_topic = config.topics.level2;
+    options.reader = config.level2_group;
     options.data_topic = config.topics.data;
     options.control_topic = config.topics.control;
-    if (auto made = doors.disk.make_directories(layout.path("level2")); !made)
-        return std::unexpected(made.error());
+    auto lock = lock_level2(doors, config);
+    if (!lock) return std::unexpected(lock.error());
     auto streams = make_streams(doors, config, "level2.stream", config.level2_stream);
     if (!streams) return std::unexpected(streams.error());
     auto made = level2::Level2::make(doors, *(*streams)->once, std::move(options));
     if (!made) return std::unexpected(made.error());
-    return std::make_unique<Level2Part>(std::move(*streams), std::move(*made));
+    auto part =
+        std::make_unique<Level2Part>(std::move(*lock), std::move(*streams), std::move(*made));
+    if (config.ports.level2_line != 0) part->open_line(doors, config.ports.level2_line);
+    return part;
 }
 
 }  // namespace stator::parts

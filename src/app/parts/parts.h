@@ -20,6 +20,12 @@ using Made = Outcome<std::unique_ptr<part::Part>>;
 [[nodiscard]] Made make_ingest(doors::Doors& doors, const config::Config& config);
 [[nodiscard]] Made make_learn(doors::Doors& doors, const config::Config& config);
 [[nodiscard]] Made make_level2(doors::Doors& doors, const config::Config& config);
+// In level 2's place, where a foreign process infers (sidecar.server).
+[[nodiscard]] Made make_sidecar(doors::Doors& doors, const config::Config& config);
+// Held by whichever of the two speaks as level 2: they have one identity.
+[[nodiscard]] Outcome<std::unique_ptr<disk::Lock>> lock_level2(
+    doors::Doors& doors, const config::Config& config
+);
 // Only for a site with Kafka (kafka.bootstrap); always a real one.
 [[nodiscard]] Made make_bridge(doors::Doors& doors, const config::Config& config);
 

@@ -59,7 +59,7 @@ Outcome<void> write_config(disk::Disk& disk, const config::Config& config, bool 
 
 Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Config& config) {
     config::Ports& ports = config.ports;
-    const std::array<std::pair<const char*, std::uint16_t*>, 15> wanted{{
+    const std::array<std::pair<const char*, std::uint16_t*>, 17> wanted{{
         {"MQTT for legacy devices", &ports.mqtt},
         {"MQTT over TLS", &ports.mqtts},
         {"MQTT over WebSockets", &ports.wss},
@@ -67,6 +67,7 @@ Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Conf
         {"model registry", &ports.models},
         {"training datastore", &ports.datasets},
         {"console", &ports.console},
+        {"level 2's line socket", &ports.level2_line},
         {"supervisor's /metrics", &ports.ops_up},
         {"registry's /metrics", &ports.ops_registry},
         {"ingest's /metrics", &ports.ops_ingest},
@@ -74,12 +75,14 @@ Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Conf
         {"level2's /metrics", &ports.ops_level2},
         {"console's /metrics", &ports.ops_console},
         {"bridge's /metrics", &ports.ops_bridge},
+        {"sidecar's /metrics", &ports.ops_sidecar},
         {"node's /metrics", &ports.ops_node},
     }};
     std::vector<std::string> told;
     std::vector<std::unique_ptr<http::Server>> held;  // until all are chosen: no port twice
     for (const auto& [what, port] : wanted) {
-        const bool may_stay_closed = port == &ports.mqtt || port == &ports.wss;
+        const bool may_stay_closed =
+            port == &ports.mqtt || port == &ports.wss || port == &ports.level2_line;
         if (may_stay_closed && *port == 0) continue;
         const auto nobody = [](const http::Request&) { return http::Response{}; };
         http::ListenOptions options;

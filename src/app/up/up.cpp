@@ -69,7 +69,8 @@ Outcome<std::vector<process::Command>> prepare(
     add("registry", {});
     add("ingest", {});
     add("learn", {});
-    add("level2", {});
+    // A foreign inference server takes level 2's place.
+    add(config.sidecar_server.empty() ? "level2" : "sidecar", {});
     if (!config.kafka.bootstrap.empty()) add("bridge", {});
     std::vector<std::string> console{
         "--badge", options.badge, "--story-unix-ms", fmt::format("{}", options.story_unix_ms)

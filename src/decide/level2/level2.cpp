@@ -1,5 +1,7 @@
 #include "decide/level2/level2.h"
 
+#include "decide/line/frame.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -70,7 +72,8 @@ Outcome<void> Level2::open_sources(stream::Stream& stream) {
          {std::pair{log::Class::telemetry, &telemetry_}, std::pair{log::Class::control, &control_}
          }) {
         auto opened = stream.open(
-            log_class, {.name = "level2", .required = false, .start = stream::Start::earliest}
+            log_class,
+            {.name = options_.reader, .required = false, .start = stream::Start::earliest}
         );
         if (!opened) return std::unexpected(opened.error());
         *source = std::move(*opened);
@@ -166,7 +169,10 @@ Outcome<void> Level2::swap(const Announced& wanted) {
     };
     auto transaction = database::Transaction::begin(verdicts_->database());
     if (!transaction) return lost(transaction.error());
+    std::string before;  // its copy is still needed if this is killed before the commit
     if (fetched) {
+        const auto now = running_.find(std::string{(*fetched)->manifest.device_class.view()});
+        if (now != running_.end()) before = now->second->manifest.name.view();
         if (auto done = take_over(std::move(*fetched), wanted); !done) return lost(done.error());
     } else {
         if (auto done = give_up(wanted); !done) return lost(done.error());
@@ -186,6 +192,7 @@ Outcome<void> Level2::swap(const Announced& wanted) {
             return lost(done.error());
     }
     if (auto done = transaction->commit(); !done) return lost(done.error());
+    if (!before.empty()) forget_model(doors_, options_.models, before);
     return {};
 }
 
@@ -226,9 +233,7 @@ Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Annou
     doors_.journal.info(
         "level2", fmt::format("runs {} (release {})", wanted.name, manifest.release)
     );
-    std::unique_ptr<RunningModel>& running = running_[device_class];
-    if (running) forget_model(doors_, options_.models, std::string{running->manifest.name.view()});
-    running = std::move(model);
+    running_[device_class] = std::move(model);
     return {};
 }
 
@@ -379,6 +384,37 @@ Outcome<void> Level2::judge(const log::Record& record) {
     if (!verdict.raised && !verdict.cleared && !due) return {};
     device.alerted_unix_ms = time_unix_ms;
     return alert(*telemetry, *asset, verdict, time_unix_ms);
+}
+
+std::string Level2::answer(std::string_view json) {
+    metrics_.add("stator_level2_asked_total");
+    const auto telemetry = wire::decode_telemetry(json);
+    if (!telemetry) return line::write_error("this is no telemetry (docs/contract.md)");
+    const std::string id{telemetry->device.view()};
+    const asset::Asset* asset = asset_of(id);
+    if (asset == nullptr)
+        return line::write_error("device '" + id + "' is of no asset of stator.toml");
+    RunningModel* const running = running_of(*asset);
+    if (running == nullptr)
+        return line::write_error(
+            fmt::format("no model of class '{}' runs yet", asset->device_class.view())
+        );
+    const bundle::Manifest& manifest = running->manifest;
+    const auto features = features_of(*telemetry, *asset);
+    if (!features || feature_sets_.find(id)->second != manifest.feature_set)
+        return line::write_error("the reading has not all the features of device '" + id + "'");
+    verdicts::Device& device = asked_[id];
+    if (device.model != manifest.name.view()) {
+        if (!manifest.keep_state) device.fold = {};
+        device.model = manifest.name.view();
+    }
+    const detect::Verdict verdict = detect::step(
+        device.fold,
+        std::span{*features}.first(asset->features.size()),
+        manifest.fold,
+        *running->model
+    );
+    return line::write_answer(verdict.value);
 }
 
 Outcome<void> Level2::judge_all(const std::vector<log::Record>& records) {

@@ -29,6 +29,7 @@ namespace stator::level2 {
 
 struct Options {
     std::string id = "level2-1";
+    std::string reader = "level2";     // its durable name in the stream
     std::vector<asset::Asset> assets;  // whose devices are assigned to it
     std::string state_file;            // <state>/level2/level2.db
     ModelOptions models;
@@ -45,6 +46,10 @@ class Level2 {
     );
 
     [[nodiscard]] Outcome<bool> step();
+
+    // The answer of the line socket to a reading (decide/line): the value of the model that runs,
+    // over the readings that came this way. It raises no alarm; those come of the stream.
+    [[nodiscard]] std::string answer(std::string_view json);
 
     // While a model is awaited the records that wait are no work.
     void wait(std::int64_t timeout_us) {
@@ -107,7 +112,8 @@ class Level2 {
     Running running_;
     std::map<std::string, std::uint32_t, std::less<>> feature_sets_;  // by device
     std::map<std::string, verdicts::Device> devices_;
-    std::set<std::string> touched_;  // devices whose fold this batch moved
+    std::map<std::string, verdicts::Device> asked_;  // folds of the line socket, not kept
+    std::set<std::string> touched_;                  // devices whose fold this batch moved
     std::map<log::Class, verdicts::Place> places_;
     std::set<std::string> awaited_;    // models that ran before the restart and are not yet here
     std::deque<Announced> announced_;  // in order, the first is fetched: levels have their own

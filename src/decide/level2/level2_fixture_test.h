@@ -146,7 +146,8 @@ class Level2Test : public testing::Test {
         put(log::Class::telemetry,
             data,
             fmt::format(
-                R"({{"deviceID":"{}","timeStamp":"{}","boot":1,"seq":{},"vibration":{},"temperature":{}{}}})",
+                R"({{"deviceID":"{}","timeStamp":"{}","boot":1,"seq":{},)"
+                R"("vibration":{},"temperature":{}{}}})",
                 device,
                 1'700'000'000'000 + 1000LL * seq,
                 seq,

@@ -64,7 +64,8 @@ TEST_F(Running, readings_ten_a_second_give_one_alert_a_second_of_the_devices_tim
         put(log::Class::telemetry,
             data,
             fmt::format(
-                R"({{"deviceID":"7","timeStamp":"{}","boot":1,"seq":{},"vibration":2,"temperature":2}})",
+                R"({{"deviceID":"7","timeStamp":"{}","boot":1,"seq":{},)"
+                R"("vibration":2,"temperature":2}})",
                 1'700'000'000'000 + 100 * i,
                 i
             ));
@@ -165,8 +166,8 @@ TEST_F(Running, a_clock_that_is_set_back_does_not_silence_an_alarm) {
     const std::size_t before = told_about("7").size();
     put(log::Class::telemetry,
         data,
-        R"({"deviceID":"7","timeStamp":"1600000000000","boot":1,"seq":9,"vibration":2,"temperature":2})"
-    );
+        R"({"deviceID":"7","timeStamp":"1600000000000","boot":1,"seq":9,)"
+        R"("vibration":2,"temperature":2})");
     run();
     EXPECT_EQ(told_about("7").size(), before + 1);
 }
@@ -301,6 +302,22 @@ TEST_F(Running, an_order_from_a_device_or_another_broker_is_none) {
         R"({"command":"download-model","payload":")" + second + "\"}");
     run();
     EXPECT_THAT(told_of_models(), ElementsAre("confirmed/" + first));
+}
+
+TEST_F(
+    Running, the_line_socket_is_answered_with_the_models_value_and_the_stream_knows_nothing_of_it
+) {
+    const std::string reading = R"({"deviceID":"7","vibration":2,"temperature":2})";
+    std::string last;
+    for (int i = 0; i < 6; ++i)
+        last = level2->answer(reading);
+    EXPECT_THAT(last, testing::StartsWith("inference value from the edge tpu = 0.99"));
+    run();
+    EXPECT_THAT(told(), IsEmpty());
+    EXPECT_THAT(level2->answer("{"), HasSubstr("error: this is no telemetry"));
+    EXPECT_THAT(level2->answer(R"({"deviceID":"77"})"), HasSubstr("device '77'"));
+    EXPECT_THAT(level2->answer(R"({"deviceID":"9"})"), HasSubstr("no model of class 'fan'"));
+    EXPECT_THAT(level2->answer(R"({"deviceID":"7"})"), HasSubstr("not all the features"));
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ config::Config site_config(std::uint64_t seed) {
     config.state_dir = state_dir;
     config.ingest_max_rows = 240;
     config.node_interval_ms = 25;
+    config.ports.level2_line = 0;  // a socket of the real world
     config.demo_acceleration = 40.0;
     config.demo_seed = seed;
     config.log_telemetry_bytes = 64ULL << 20U;

@@ -1,0 +1,204 @@
+"""Level 2's line socket and the sidecar, over the wire."""
+import json
+import re
+import socket
+import subprocess
+import threading
+import unittest
+import urllib.error
+import urllib.request
+
+from gate_site import GateSite
+from kafka_broker import free_ports
+from level2_swaps_test import CHANNELS, START_MS, Models, Service, asset_toml, own_ports
+from stator_site import wait_until
+
+DEVICE = "load-1"
+DATA = "shaded-pole-motor-sensor_data"
+
+
+def reading(number, value=1.0, **more):
+    return {"deviceID": DEVICE, "timeStamp": str(START_MS + 1000 * number), **dict.fromkeys(CHANNELS, value), **more}
+
+
+class Foreign(threading.Thread):
+    """Another inference process: answers c0, without a newline, and closes, as the reference's does."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.asked = []
+
+    def run(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer:
+                text = peer.recv(8192)
+                if not text:
+                    continue
+                message = json.loads(text)
+                self.asked.append(message)
+                peer.sendall(f"inference value from the edge tpu = {message['c0']}".encode())
+
+
+class Line(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server_port = free_ports(1)[0]
+        cls.site = GateSite(settings=own_ports())
+        cls.addClassCleanup(cls.site.stop)
+        toml = cls.site.state / "stator.toml"
+        toml.write_text(toml.read_text() + asset_toml(DEVICE))
+        cls.site.add(DEVICE)
+        command = cls.site.broker_alone()
+        cls.site.environment["STATOR_SIDECAR_SERVER"] = f"127.0.0.1:{cls.server_port}"
+        cls.registry = Service(cls.site, "registry")
+        cls.addClassCleanup(cls.registry.stop)
+        broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        cls.addClassCleanup(broker.wait, 30)
+        cls.addClassCleanup(broker.terminate)
+        wait_until("the broker", lambda: cls.broker_answers(), 30)
+
+    @classmethod
+    def broker_answers(cls):
+        try:
+            cls.site.joined(DEVICE).close()
+            return True
+        except OSError:
+            return False
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.site.ports()["level2_line"]), timeout=20)
+
+    def talk(self, peer, data):
+        peer.sendall(data if isinstance(data, bytes) else json.dumps(data).encode())
+        got = b""
+        while not got.endswith(b"\n"):
+            more = peer.recv(4096)
+            if not more:
+                break
+            got += more
+        self.assertLessEqual(len(got), 1024)
+        return got.decode()
+
+    def health(self, name):
+        url = f"http://127.0.0.1:{self.site.ports()[name]}/healthz"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metrics(self, name):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.site.ports()[name]}/metrics", timeout=5) as answer:
+            return answer.read().decode()
+
+    def listening(self):
+        try:
+            self.connect().close()
+            return True
+        except OSError:
+            return False
+
+    def test_1_the_line_socket_serves_whoever_speaks_it(self):
+        level2 = Service(self.site, "level2")
+        try:
+            wait_until("the line socket", self.listening, 30)
+            with self.connect() as peer:
+                self.assertIn("no model of class 'test-motor' runs yet", self.talk(peer, reading(1)))
+            models = Models(self.site)
+            self.addCleanup(models.connection.close)
+            name = models.publish()
+            with self.site.wire(self.site.service("rollout")) as control:
+                self.assertEqual(control.connect("rollout"), 0)
+                control.publish("control-message", json.dumps({"command": "download-model", "payload": name}))
+                wait_until("the model", lambda: "stator_level2_model_release{" in self.metrics("ops_level2"), 30)
+            self.serves()
+            self.bears_nonsense()
+            text = self.metrics("ops_level2")
+            self.assertRegex(text, r"stator_line_messages_total [1-9]")
+            self.assertRegex(text, r"stator_line_nonsense_total [1-9]")
+            self.assertEqual(self.health("ops_level2")[0], 200)
+        finally:
+            level2.stop()
+
+    def serves(self):
+        answer = "inference value from the edge tpu = 1\n"
+        with self.connect() as peer:
+            self.assertEqual(self.talk(peer, reading(1)), answer, "without a newline")
+            self.assertEqual(self.talk(peer, json.dumps(reading(2)).encode() + b"\n"), answer)
+            for byte in json.dumps(reading(3)).encode()[:-1]:
+                peer.sendall(bytes([byte]))
+            self.assertEqual(self.talk(peer, b"}"), answer, "byte by byte")
+        with self.connect() as peer:  # it says nothing more, and still gets its answer
+            peer.sendall(json.dumps(reading(4)).encode())
+            peer.shutdown(socket.SHUT_WR)
+            self.assertEqual(peer.recv(1024).decode(), answer)
+            self.assertEqual(peer.recv(1024), b"", "then it is closed")
+
+    def bears_nonsense(self):
+        with self.connect() as peer:
+            self.assertRegex(self.talk(peer, b"GET / HTTP/1.1\r\n"), "^error: ")
+            self.assertRegex(self.talk(peer, b'{"deviceID":7}'), "^error: this is no telemetry")
+            self.assertRegex(self.talk(peer, {"deviceID": "nobody"}), "^error: device 'nobody' is of no asset")
+            self.assertRegex(self.talk(peer, {"deviceID": DEVICE, "c0": 1}), "^error: the reading has not all")
+            self.assertRegex(self.talk(peer, reading(5)), "^inference value")
+        with self.connect() as peer:
+            peer.sendall(b'{"a":"' + b"x" * 100_000)
+            self.assertRegex(peer.recv(1024).decode(), "not complete after 8192 bytes")
+        peers = [self.connect() for _ in range(70)]
+        try:
+            self.assertRegex(peers[-1].recv(1024).decode(), "^error: 64 are connected")
+            self.assertRegex(self.talk(peers[0], reading(6)), "^inference value", "the first goes on")
+        finally:
+            for peer in peers:
+                peer.close()
+
+    def test_2_the_sidecar_feeds_a_foreign_server_and_waits_for_it(self):
+        sidecar = Service(self.site, "sidecar")
+        try:
+            wait_until("the sidecar", lambda: self.health("ops_sidecar")[0] == 200, 30)
+            with self.site.joined(DEVICE) as wire:
+                values = [0.1, 0.6, 0.9, 0.9, 0.2]
+                for seq, value in enumerate(values, 1):
+                    self.assertLess(wire.publish(DATA, json.dumps(reading(seq, value, boot=1, seq=seq))), 0x80)
+            wait_until("it to say that nobody answers", lambda: self.health("ops_sidecar")[0] == 503, 30)
+            self.assertIn(f"127.0.0.1:{self.server_port}", self.health("ops_sidecar")[1])
+            wait_until("three attempts", lambda: self.failed_attempts() >= 3, 30)
+            foreign = Foreign(self.server_port)
+            foreign.start()
+            self.addCleanup(foreign.listener.close)
+            wait_until("every reading to be asked about", lambda: len(foreign.asked) >= len(values), 60)
+            alerts = wait_until("the alerts", lambda: self.alerts(4), 30)
+            self.assertEqual([(a["timeStamp"], a["severity"], a["alarm"]) for a in alerts], [
+                (str(START_MS + 2000), "potential", True), (str(START_MS + 3000), "imminent", True),
+                (str(START_MS + 4000), "imminent", True), (str(START_MS + 5000), "none", False)])  # fmt: skip
+            self.assertAlmostEqual(alerts[1]["inference"], 0.9, places=6)
+            self.assertEqual([m["seq"] for m in foreign.asked], [1, 2, 3, 4, 5], "each once, in order")
+            wait_until("it to be well", lambda: self.health("ops_sidecar")[0] == 200, 30)
+            second = Service(self.site, "level2")
+            self.assertEqual(second.process.wait(30), 1, "of the two, one runs at a time")
+            second.out.close()
+        finally:
+            sidecar.stop()
+
+    def failed_attempts(self):
+        found = re.search(r"^stator_sidecar_attempts_failed_total (\d+)", self.metrics("ops_sidecar"), re.MULTILINE)
+        return int(found.group(1)) if found else 0
+
+    def alerts(self, count):
+        made = {}
+        for line in self.site.log("alarm"):
+            if (at := line.find("{")) >= 0:
+                alert = json.loads(line[at:])
+                made[(alert["boot"], alert["seq"])] = alert
+        return list(made.values()) if len(made) >= count else None
+
+
+if __name__ == "__main__":
+    unittest.main()
