@@ -316,6 +316,15 @@ Result<Presence> decode_presence(std::string_view json) {
     return finished(reader, complete, presence);
 }
 
+Result<Id> decode_device(std::string_view json) {
+    const auto root = object_of(json);
+    if (!root) return std::unexpected{root.error()};
+    Reader reader{*root};
+    Id device;
+    reader.id("deviceID", device);
+    return finished(reader, true, device);
+}
+
 Result<Head> decode_head(std::string_view json) {
     const auto root = object_of(json);
     if (!root) return std::unexpected{root.error()};

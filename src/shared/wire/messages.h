@@ -197,6 +197,8 @@ using Json = base::Result<std::string_view>;
 [[nodiscard]] base::Result<StoredMark> decode_stored(std::string_view json);
 [[nodiscard]] base::Result<Presence> decode_presence(std::string_view json);
 [[nodiscard]] base::Result<Head> decode_head(std::string_view json);
+// The Head's device alone, at a fraction of its cost; empty where the message names none.
+[[nodiscard]] base::Result<Id> decode_device(std::string_view json);
 
 // 8 lower-case hex digits, as feature-set hashes are written.
 using Hex32 = base::FixedString<8>;

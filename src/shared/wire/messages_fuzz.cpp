@@ -33,5 +33,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     round_trip(json, wire::decode_stored);
     round_trip(json, wire::decode_presence);
     static_cast<void>(wire::decode_head(json));
+    static_cast<void>(wire::decode_device(json));
     return 0;
 }

@@ -36,8 +36,8 @@ std::string kafka_topic_of(std::string_view mqtt_topic) {
 }
 
 std::string key_of(const log::Record& record) {
-    const auto head = wire::decode_head(record.payload);
-    if (head && !head->device.empty()) return std::string{head->device.view()};
+    const auto device = wire::decode_device(record.payload);
+    if (device && !device->empty()) return std::string{device->view()};
     return record.sender;
 }
 
