@@ -17,6 +17,8 @@ constexpr std::int64_t look_us = 2'000'000;
 constexpr double hours_a_day = 24;
 // The wait is on telemetry: an alarm without any, or an answer of Kafka's, waits this long at most.
 constexpr std::int64_t wait_us_max = 10'000;
+// Under load records go in batches: a turn for each would cost more than all else the bridge does.
+constexpr std::int64_t turns_apart_us = 4'000;
 
 constexpr std::array by_urgency{
     log::Class::alarm, log::Class::control, log::Class::telemetry, log::Class::waveform
@@ -120,11 +122,12 @@ Outcome<bool> Bridge::step() {
     hear_kafka();
     for (const mqtt::Event& event : client_->poll())
         downlink_->on_event(event);
-    if (const std::int64_t now_us = doors_.clock.monotonic_us();
-        looked_us_ == 0 || now_us - looked_us_ >= look_us) {
+    const std::int64_t now_us = doors_.clock.monotonic_us();
+    if (looked_us_ == 0 || now_us - looked_us_ >= look_us) {
         looked_us_ = now_us;
         look_around();
     }
+    if (now_us < next_turn_us_) return false;
     bool worked = false;
     std::optional<Error> failed;  // one lane's trouble does not stop the others
     const auto note = [&](const Outcome<bool>& done) {
@@ -139,6 +142,7 @@ Outcome<bool> Bridge::step() {
         tell_refusals(lane);
     }
     note(downlink_->step());
+    if (worked) next_turn_us_ = now_us + turns_apart_us;
     if (failed) return std::unexpected(*failed);
     return worked;
 }
@@ -159,6 +163,8 @@ void Bridge::tell_refusals(Lane& lane) {
 }
 
 void Bridge::wait(std::int64_t timeout_us) {
+    const std::int64_t until_turn_us = next_turn_us_ - doors_.clock.monotonic_us();
+    if (until_turn_us > 0) return doors_.clock.wait_us(std::min(timeout_us, until_turn_us));
     const auto telemetry =
         std::ranges::find(lanes_, log::Class::telemetry, &Lane::log_class)->uplink.get();
     telemetry->wait(std::min(timeout_us, wait_us_max));

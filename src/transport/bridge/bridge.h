@@ -78,6 +78,7 @@ class Bridge {
     metrics::Metrics metrics_;
     std::string trouble_;
     std::int64_t looked_us_ = 0;
+    std::int64_t next_turn_us_ = 0;
 };
 
 }  // namespace stator::bridge
