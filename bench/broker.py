@@ -85,7 +85,7 @@ class Brokers:
 
     def load(self, transport, clients, seconds, boot, credentials=None):
         """What mqtt_load did: acknowledged, marks, seconds."""
-        arguments = [self.ports[transport], clients, seconds, WINDOW[clients], boot]
+        arguments = [self.ports[transport], clients, seconds, WINDOW[clients], boot, 0]
         if transport == "tls":
             arguments.append(credentials)
         load = subprocess.run(

@@ -1,5 +1,6 @@
 // mqtt_load publishes QoS 1 readings as fast as the broker acknowledges them, and says how fast.
-//   mqtt_load PORT CLIENTS SECONDS WINDOW BOOT [CREDENTIALS]
+//   mqtt_load PORT CLIENTS SECONDS WINDOW BOOT RATE [CREDENTIALS]
+// RATE: messages a second of all clients together; 0 for as many as will go.
 // Clients are named bare-1, bare-2, ...; with CREDENTIALS, a folder that holds ca.pem and
 // <client>/certificate.pem and key.pem, load-1, load-2, ... over mutual TLS. Each asks for its
 // `stored` marks. Prints one line of JSON: acknowledged, marks, seconds.
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -108,13 +110,14 @@ bool number(const char* text, long& value) {
 }  // namespace
 
 int main(int count, char** words) {
-    long port = 0, clients_count = 0, seconds = 0, window = 0, boot = 0;
+    long port = 0, clients_count = 0, seconds = 0, window = 0, boot = 0, rate = 0;
     if (count < 6 || !number(words[1], port) || !number(words[2], clients_count) ||
-        !number(words[3], seconds) || !number(words[4], window) || !number(words[5], boot)) {
-        fmt::print(stderr, "mqtt_load PORT CLIENTS SECONDS WINDOW BOOT [CREDENTIALS]\n");
+        !number(words[3], seconds) || !number(words[4], window) || !number(words[5], boot) ||
+        !number(words[6], rate)) {
+        fmt::print(stderr, "mqtt_load PORT CLIENTS SECONDS WINDOW BOOT RATE [CREDENTIALS]\n");
         return 2;
     }
-    const std::string credentials = count > 6 ? words[6] : "";
+    const std::string credentials = count > 7 ? words[7] : "";
     mosquitto_lib_init();
     std::deque<Client> clients(static_cast<std::size_t>(clients_count));
     long id = 0;
@@ -133,12 +136,16 @@ int main(int count, char** words) {
     const auto end = begun + std::chrono::seconds(seconds);
     while (Clock::now() < end) {
         bool sent = false;
+        const double passed_s = std::chrono::duration<double>(Clock::now() - begun).count();
+        const long allowed =
+            rate == 0 ? std::numeric_limits<long>::max()
+                      : static_cast<long>(passed_s * static_cast<double>(rate)) / clients_count;
         for (Client& client : clients) {
             if (client.lost) {
                 fmt::print(stderr, "{} was disconnected\n", client.name);
                 return 1;
             }
-            while (client.sent - client.acknowledged < window) {
+            while (client.sent < allowed && client.sent - client.acknowledged < window) {
                 const std::string text = reading(client.name, boot, ++client.sent);
                 mosquitto_publish(
                     client.handle,
