@@ -183,6 +183,12 @@ class Swaps(unittest.TestCase):
         rows = self.facts(f"SELECT value FROM facts WHERE name = 'model/{CLASS}'")
         return rows[0][0] if rows else ""
 
+    def alive(self):
+        if self.level2.process.poll() is not None:
+            words = (self.site.state / "journal/level2-test.log").read_text()
+            raise AssertionError(f"level 2 ended by itself: {words[-2000:]}")
+        return True
+
     def announce(self, name):
         code = self.control.publish("control-message", json.dumps({"command": "download-model", "payload": name}))
         self.assertLess(code, 0x80)
@@ -261,7 +267,7 @@ class Swaps(unittest.TestCase):
             self.level2.kill()
             self.level2.start()
             recent = set(valid[-4:])
-            wait_until("level 2 to keep up", lambda: self.running() in recent, 120)
+            wait_until("level 2 to keep up", lambda: self.alive() and self.running() in recent, 120)
             for thread in load:
                 if thread.failure:
                     raise thread.failure
@@ -322,7 +328,7 @@ class Swaps(unittest.TestCase):
         self.assertEqual(confirmed, set(valid))
         self.assertLessEqual(refused, set(bad))
         self.assertGreater(len(refused), 0)
-        self.assertGreater(len(ran), SWAPS // 2)
+        self.assertGreater(len(ran), SWAPS // 3)
 
 
 if __name__ == "__main__":
