@@ -84,6 +84,19 @@ TEST(Config, TheEnvironmentOverridesInBothSpellings) {
     EXPECT_NE(wrong.error().what.find("MAX_ROWS"), std::string::npos);
 }
 
+TEST(Config, TheReferencesContainersOfLevel2AndItsSidecarAreUnderstood) {
+    Config config;
+    ASSERT_TRUE(read_environment(
+                    config,
+                    {{"STREAM_GRP_ID", "group-2"}, {"SIDECAR_PORT", "9899"}, {"TOPIC", "readings"}}
+    )
+                    .has_value());
+    EXPECT_EQ(config.level2_group, "group-2");
+    EXPECT_EQ(config.sidecar_group, "group-2");
+    EXPECT_EQ(config.ports.level2_line, 9899);
+    EXPECT_EQ(config.topics.data, "readings");
+}
+
 TEST(Config, PortsReadBack) {
     Ports ports;
     ports.mqtts = 45123;

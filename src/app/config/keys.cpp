@@ -101,9 +101,13 @@ std::vector<Key> make_keys() {
     port("ops_bridge", &Ports::ops_bridge, "/healthz and /metrics, loopback");
     port("ops_sidecar", &Ports::ops_sidecar, "/healthz and /metrics, loopback");
     port("ops_node", &Ports::ops_node, "/healthz and /metrics, loopback");
-    add(key(
-        "topics.data", &Config::topics, &Topics::data, "telemetry", {"DATA-TOPIC", "MQTT-TOPIC"}
-    ));
+    add(
+        key("topics.data",
+            &Config::topics,
+            &Topics::data,
+            "telemetry",
+            {"DATA-TOPIC", "MQTT-TOPIC", "TOPIC"})
+    );
     add(key("topics.level1", &Config::topics, &Topics::level1, "level-1 inferences"));
     add(key("topics.level2", &Config::topics, &Topics::level2, "level-2 alerts"));
     add(key("topics.control", &Config::topics, &Topics::control, "commands", {"CONTROL-TOPIC"}));
@@ -137,7 +141,7 @@ std::vector<Key> make_keys() {
         key("sidecar.group",
             &Config::sidecar_group,
             "its durable name as a reader, and in Kafka's group",
-            {})
+            {"STREAM_GRP_ID"})
     );
     add(
         key("sidecar.server",
