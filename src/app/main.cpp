@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
         commands::add_status(program, chosen);
         commands::add_log(program, chosen);
         commands::add_tinyml(program, chosen);
+        commands::add_firmware(program, chosen);
         CLI11_PARSE(program, argc, argv);
         if (!chosen.state_dir.starts_with("/"))
             chosen.state_dir = process::working_directory() + "/" + chosen.state_dir;

@@ -66,7 +66,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(part)
 
 
-class BoardWithModels(unittest.TestCase):
+class BoardBesideSite(unittest.TestCase):
+    """A running board that is activated; its model registry is the test's."""
+
     @classmethod
     def setUpClass(cls):
         build_firmware()
@@ -82,14 +84,14 @@ class BoardWithModels(unittest.TestCase):
         cls.addClassCleanup(cls.registry.shutdown)
         cls.board.provision(cls.site, models_port=cls.registry.server_address[1])
         cls.board.start()
+        cls.wait_for_board("\nactivated")
+
+    @classmethod
+    def wait_for_board(cls, words):
         try:
-            cls.board.wait_for("\nruns ", 120)
+            cls.board.wait_for(words, 120)
         except AssertionError as error:  # whose fault it was, the site's words tell
             raise AssertionError(f"{error}\nthe site:\n{cls.site.text()[-3000:]}") from None
-        cls.name = re.search(r"^runs (\S+\.tflite)", cls.board.text(), re.MULTILINE).group(1)
-        cls.event(cls.name, "confirmed")
-        cls.tflite = cls.registry.file(f"/quantized/{cls.name}")
-        cls.manifest = json.loads(cls.registry.file(f"/manifest/{cls.name}").split(b"\n", 1)[1])
 
     @classmethod
     def events(cls, kind="model"):
@@ -107,14 +109,6 @@ class BoardWithModels(unittest.TestCase):
                 found.append(event)
         return found
 
-    @classmethod
-    def event(cls, name, *states):
-        def last():
-            told = [e for e in cls.events() if e["model"] == name and e["state"] in states]
-            return told[-1] if told else None
-
-        return wait_until(f"{name} to be {' or '.join(states)}", last, 60)
-
     def sign(self, body, key=None):
         """The envelope of the bytes: r||s in hex, a newline, and they."""
         key = key or self.site.state / "pki/model-signing.key"
@@ -127,6 +121,38 @@ class BoardWithModels(unittest.TestCase):
             at += 2 + size
         return numbers.hex().encode() + b"\n" + body
 
+    def order(self, command, payload):
+        # `bridge` is a service that does not run here: nobody else's session is taken.
+        pki = self.site.state / "pki"
+        subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.site.ports()["mqtts"]), "-V", "5",
+             "--cafile", pki / "ca.pem", "--cert", pki / "bridge.pem", "--key", pki / "bridge.key",
+             "-i", "bridge", "-q", "1", "-t", f"stator/devices/{DEVICE}/command", "-m",
+             json.dumps({"command": command, "payload": payload})],
+            check=True, timeout=30,
+        )
+
+
+class BoardWithModels(BoardBesideSite):
+    """The board runs a model of the site's."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.wait_for_board("\nruns ")
+        cls.name = re.search(r"^runs (\S+\.tflite)", cls.board.text(), re.MULTILINE).group(1)
+        cls.event(cls.name, "confirmed")
+        cls.tflite = cls.registry.file(f"/quantized/{cls.name}")
+        cls.manifest = json.loads(cls.registry.file(f"/manifest/{cls.name}").split(b"\n", 1)[1])
+
+    @classmethod
+    def event(cls, name, *states):
+        def last():
+            told = [e for e in cls.events() if e["model"] == name and e["state"] in states]
+            return told[-1] if told else None
+
+        return wait_until(f"{name} to be {' or '.join(states)}", last, 60)
+
     def made(self, name, **changes):
         """A manifest like the running model's, of the next release, with these changes."""
         manifest = {**self.manifest, "name": name, "release": self.manifest["release"] + 1}
@@ -135,12 +161,4 @@ class BoardWithModels(unittest.TestCase):
     def offer(self, name, envelope, tflite=None):
         self.registry.files[f"/manifest/{name}"] = envelope
         self.registry.files[f"/quantized/{name}"] = self.tflite if tflite is None else tflite
-        # `bridge` is a service that does not run here: nobody else's session is taken.
-        pki = self.site.state / "pki"
-        subprocess.run(
-            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.site.ports()["mqtts"]), "-V", "5",
-             "--cafile", pki / "ca.pem", "--cert", pki / "bridge.pem", "--key", pki / "bridge.key",
-             "-i", "bridge", "-q", "1", "-t", f"stator/devices/{DEVICE}/command", "-m",
-             json.dumps({"command": "download-model", "payload": name})],
-            check=True, timeout=30,
-        )
+        self.order("download-model", name)

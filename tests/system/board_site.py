@@ -1,4 +1,7 @@
-"""An emulated board beside a real site: its bench, its flash image, its clock, and the emulator."""
+"""An emulated board beside a real site: its bench, its flash image, its clock, and the emulator.
+
+The emulator loads the boot stage alone; the program comes out of the flash image, as on a device.
+"""
 import os
 import pathlib
 import re
@@ -17,7 +20,7 @@ def registry_answers(site):
 
 
 class Board:
-    """The node's image on QEMU, in a folder of its own with its flash and the bench's pipes."""
+    """The boot stage and the node on QEMU, in a folder of its own with its flash and the bench's pipes."""
 
     def __init__(self, folder, clock=None):
         self.folder = pathlib.Path(folder)
@@ -34,13 +37,25 @@ class Board:
     def provision(self, site, device="14333616", models_port=None):
         """As a factory: the running registry enrols the device, its page goes into the image."""
         ports = {"STATOR_PORTS_MODELS": str(models_port)} if models_port else {}
+        firmware = self.pack(site, BUILD / "node_image.bin", "1.bin", release=1)
         done = subprocess.run(
             [STATOR, "device", "flash", device, self.flash, "--time-port", str(self.clock.port),
-             "--state", site.state],
+             "--firmware", firmware, "--state", site.state],
             env={**os.environ, **ports}, capture_output=True, text=True, timeout=60, check=False,
         )
         if done.returncode != 0:
             raise AssertionError(done.stdout + done.stderr)
+
+    def pack(self, site, image, name, **options):
+        """The image as the site's people sign it for devices."""
+        given = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        done = subprocess.run(
+            [STATOR, "firmware", "pack", image, self.folder / name, "--state", site.state, *given],
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+        if done.returncode != 0:
+            raise AssertionError(done.stdout + done.stderr)
+        return self.folder / name
 
     def start(self):
         with open(self.output, "ab") as out:
@@ -48,7 +63,7 @@ class Board:
                 [tool("qemu-system-arm"), "-M", "mps2-an386", "-display", "none",
                  "-monitor", "none", "-serial", "stdio", "-nic", "user,model=lan9118",
                  "-object", f"memory-backend-file,id=ps,size=16M,mem-path={self.flash},share=on",
-                 "-machine", "memory-backend=ps", "-kernel", BUILD / "node_image.elf",
+                 "-machine", "memory-backend=ps", "-kernel", BUILD / "boot_image.elf",
                  "-semihosting-config", "enable=on,target=native"],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )

@@ -44,6 +44,13 @@ def pairs(kind, text):
     return dict(re.findall(rf"^{kind} (.+) = (\w+)$", text, re.MULTILINE))
 
 
+def sizes(image):
+    """Of code and constants, of .data, of .bss."""
+    size = subprocess.run([tool("arm-none-eabi-size"), image], capture_output=True, text=True,
+                          check=True).stdout.splitlines()[1].split()
+    return tuple(int(number) for number in size[:3])
+
+
 class CortexM(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -98,7 +105,8 @@ class CortexM(unittest.TestCase):
         heap = re.compile(
             r"^(_*(malloc|calloc|realloc|free|sbrk)(_r)?|operator (new|delete).*|__cxa_throw)$"
         )
-        for image in (self.image, BUILD / "network_image.elf", BUILD / "node_image.elf"):
+        others = ("network_image", "boot_image", "node_image")
+        for image in (self.image, *(BUILD / f"{name}.elf" for name in others)):
             symbols = subprocess.run(
                 [tool("arm-none-eabi-nm"), "-C", image], capture_output=True, text=True, check=True
             ).stdout
@@ -107,10 +115,7 @@ class CortexM(unittest.TestCase):
             self.assertEqual([name for name in names if heap.match(name)], [], image)
 
     def test_the_budgets_hold(self):
-        size = subprocess.run(
-            [tool("arm-none-eabi-size"), self.image], capture_output=True, text=True, check=True
-        ).stdout.splitlines()[1].split()
-        text, data, bss = (int(number) for number in size[:3])
+        text, data, bss = sizes(self.image)
         spent = {"flash": text + data, "static_ram": data + bss}
         spent |= {name: int(number) for name, number in pairs("cost", self.board[0]).items()}
         budgets = tomllib.loads(BUDGETS.read_text())["proof_image"]
@@ -119,6 +124,14 @@ class CortexM(unittest.TestCase):
             print(f"{name}: {spent[name]} of {most}")
         over = {name: spent[name] for name, most in budgets.items() if spent[name] > most}
         self.assertEqual(over, {}, "above budgets.toml")
+
+    def test_the_boot_stage_keeps_to_its_budget(self):
+        text, data, bss = sizes(BUILD / "boot_image.elf")
+        budgets = tomllib.loads(BUDGETS.read_text())["boot_image"]
+        self.assertEqual(set(budgets), {"flash", "static_ram"})
+        print(f"boot stage: {text + data} of {budgets['flash']}, {data + bss} of RAM")
+        self.assertLessEqual(text + data, budgets["flash"])
+        self.assertLessEqual(data + bss, budgets["static_ram"])
 
     def test_instructions_are_counted_not_timed(self):
         again, _ = emulate(self.image, self.packed)

@@ -3,6 +3,7 @@
 #include "app/site/layout.h"
 #include "sense/port/host/factory_image.h"
 #include "store/devices/registry.h"
+#include "store/models/firmware.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -106,6 +107,7 @@ struct Flashing {
     std::string file;
     std::uint16_t time_port = 123;
     std::string site_name = "localhost";
+    std::string firmware;  // a packed image's file
 };
 
 // As a factory does: the device's key is made and enrolled with the running registry, once, and the
@@ -128,6 +130,15 @@ int flash_device(const std::string& state_dir, const Flashing& order) {
     facts.models_port = config->ports.models;
     facts.time_port = order.time_port;
     facts.interval_ms = config->node_interval_ms;
+    if (!order.firmware.empty()) {
+        auto content = real.doors.disk.read_all(order.firmware, host::firmware_bytes_max);
+        if (!content) return tell(content.error());
+        const auto header = models::open_firmware(
+            real.doors, order.firmware, *content, provisioning->model_public_pem
+        );
+        if (!header) return tell(header.error());
+        facts.firmware = *std::move(content);
+    }
     auto done =
         host::write_factory_image(real.doors, *provisioning, *credential, facts, order.file);
     return done_or_told(done, order.device + " is in " + order.file);
@@ -145,6 +156,9 @@ void add_flash(CLI::App& device, Chosen& chosen) {
         ->capture_default_str();
     flash->add_option("--site-name", order->site_name, "In the services' certificates")
         ->capture_default_str();
+    flash->add_option(
+        "--firmware", order->firmware, "A packed image: the first one that the board runs"
+    );
     flash->callback([order, &chosen] {
         chosen.run = [order, &chosen] { return flash_device(chosen.state_dir, *order); };
     });

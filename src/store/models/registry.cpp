@@ -1,6 +1,7 @@
 #include "store/models/registry.h"
 
 #include "shared/tinyml/model.h"
+#include "store/models/firmware.h"
 #include "world/json/json.h"
 
 #include <fmt/format.h>
@@ -87,8 +88,9 @@ Outcome<std::unique_ptr<Registry>> Registry::make(
 
 bool Registry::knows(std::string_view path) {
     return path == "/uploadModel" || path == "/uploadQuantizedModel" ||
-           path == "/uploadNormalizedData" || path.starts_with("/manifest/") ||
-           path.starts_with("/api/v1/models") || place_of(path).has_value();
+           path == "/uploadNormalizedData" || path == "/uploadFirmware" ||
+           path.starts_with("/manifest/") || path.starts_with("/api/v1/models") ||
+           place_of(path).has_value();
 }
 
 http::Response Registry::manifest(const http::Request& request, const std::string& name) {
@@ -126,6 +128,35 @@ http::Response Registry::put_manifest(const http::Request& request, const std::s
          request.body}
     );
     return done ? json_response({{"name", name}}) : files::problem_of(done.error());
+}
+
+// Signed with the site's key by who packed it, whole, and newer than all of its board.
+Outcome<void> Registry::check_firmware(const http::Part& part) {
+    const auto key =
+        doors_.disk.read_all(options_.state_directory + "/pki/model-signing.pub", 8192);
+    if (!key) return std::unexpected(key.error());
+    const auto header = open_firmware(doors_, part.filename, part.content, *key);
+    if (!header) return std::unexpected(header.error());
+    const auto files = files_->list("OTA_bin");
+    if (!files) return std::unexpected(files.error());
+    for (const files::File& file : *files) {
+        const auto content = files_->get("OTA_bin", file.name);
+        if (!content) return std::unexpected(content.error());
+        const auto other = firmware::parse(std::as_bytes(std::span{*content}));
+        if (!other || other->board.view() != header->board.view()) continue;
+        if (other->release >= header->release && file.name != part.filename)
+            return fail(
+                base::Fault::exists,
+                fmt::format(
+                    "{}: release {} does not rise: {} has {}",
+                    part.filename,
+                    header->release,
+                    file.name,
+                    other->release
+                )
+            );
+    }
+    return {};
 }
 
 http::Response Registry::list_models(const http::Request& request) {
@@ -251,6 +282,10 @@ http::Response Registry::handle(const http::Request& request) {
         return serve_.upload(request, "quantized", check_tflite);
     if (request.path == "/uploadNormalizedData")
         return serve_.upload(request, "normalized_training_data");
+    if (request.path == "/uploadFirmware")
+        return serve_.upload(request, "OTA_bin", [this](const http::Part& part) {
+            return check_firmware(part);
+        });
     if (request.path.starts_with("/manifest/")) {
         const std::string name = request.path.substr(std::string_view{"/manifest/"}.size());
         return files::is_name(name) ? manifest(request, name) : no_name();

@@ -2,9 +2,10 @@
 //
 // A quantised model has a manifest beside it: first the maker's draft, unsigned; promote() sets the
 // release number (rises per class and level), signs exactly the bytes it stores, and retires the
-// one before. A .tflite that the runtime would refuse is refused here, with the reason.
+// one before. A .tflite that the runtime would refuse is refused here, with the reason; so is a
+// firmware image that is not signed, not whole, or not newer than those of its board.
 //
-//   POST /uploadModel /uploadQuantizedModel /uploadNormalizedData
+//   POST /uploadModel /uploadQuantizedModel /uploadNormalizedData /uploadFirmware
 //   GET  /full /quantized /normalized_training_data /OTA_bin [/NAME]
 //   GET, PUT /manifest/NAME   GET /api/v1/models   POST /api/v1/models/NAME/promote
 #pragma once
@@ -52,6 +53,7 @@ class Registry {
     );
     [[nodiscard]] http::Response list_models(const http::Request& request);
     [[nodiscard]] http::Response promote_model(const http::Request& request);
+    [[nodiscard]] Outcome<void> check_firmware(const http::Part& part);
     [[nodiscard]] Outcome<bundle::Manifest> draft_of(const std::string& name, std::string& draft);
 
     doors::Doors& doors_;

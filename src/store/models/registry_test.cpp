@@ -3,6 +3,7 @@
 #include "shared/bundle/compose.h"
 #include "shared/detect/small_model_test.h"
 #include "store/identity/site_fixture_test.h"
+#include "store/models/firmware.h"
 #include "world/json/json.h"
 
 #include <fmt/format.h>
@@ -143,6 +144,42 @@ TEST_F(ModelsTest, each_kind_has_its_upload_its_listing_and_its_files) {
     EXPECT_EQ(send("GET", "/quantized/../manifest/x").status, 400);
 }
 
+TEST_F(ModelsTest, a_firmware_image_comes_in_only_signed_whole_and_newer) {
+    const std::string key = Fixture::state + std::string{"/pki/model-signing.key"};
+    const auto key_pem = world.doors.disk.read_all(key, 8192);
+    ASSERT_TRUE(key_pem);
+    const auto pack = [&](std::uint32_t release, const std::string& board = "b1") {
+        const FirmwareFacts facts{.board = board, .version = "0.2.0", .release = release};
+        return pack_firmware(world.doors, facts, "the image", *key_pem).value();
+    };
+    const auto send_up = [&](const std::string& name, const std::string& content) {
+        return registry->handle(Fixture::upload("/uploadFirmware", name, content));
+    };
+    const auto refused = [&](const std::string& content, int status, const char* why) {
+        const auto answer = send_up("x.bin", content);
+        EXPECT_EQ(answer.status, status) << answer.body;
+        EXPECT_THAT(answer.body, HasSubstr(why));
+        EXPECT_EQ(send("GET", "/OTA_bin/x.bin").status, 404);
+    };
+    const std::string good = pack(2);
+    EXPECT_EQ(send_up("2.bin", good).status, 200);
+    EXPECT_EQ(send("GET", "/OTA_bin/2.bin", "", Fixture::sensor).body, good);
+    EXPECT_THAT(send("GET", "/OTA_bin").body, HasSubstr(">2.bin</a>"));
+    EXPECT_EQ(send("GET", "/OTA_bin/2.bin", "", "").status, 401);
+    refused("the image", 400, "no firmware image");
+    std::string changed = pack(3);
+    changed[8] = 4;
+    refused(changed, 400, "the site's key did not sign it");
+    refused(pack(3) + "more", 400, "its size is not what its header says");
+    changed = pack(3);
+    changed.back() = static_cast<char>(changed.back() ^ 1);
+    refused(changed, 400, "its hash is not its header's");
+    refused(pack(2), 409, "release 2 does not rise: 2.bin has 2");
+    refused(pack(1), 409, "release 1 does not rise");
+    EXPECT_EQ(send_up("other.bin", pack(1, "b2")).status, 200);  // another board counts for itself
+    EXPECT_EQ(send_up("3.bin", pack(3)).status, 200);
+}
+
 TEST_F(ModelsTest, it_says_which_paths_are_its_own) {
     for (const char* path :
          {"/full",
@@ -152,6 +189,7 @@ TEST_F(ModelsTest, it_says_which_paths_are_its_own) {
           "/manifest/x",
           "/api/v1/models",
           "/uploadModel",
+          "/uploadFirmware",
           "/normalized_training_data/x"})
         EXPECT_TRUE(Registry::knows(path)) << path;
     for (const char* path : {"/", "/upload", "/fuller", "/full.csv", "/raw.csv"})

@@ -1,6 +1,7 @@
 // The device: the node on the board's network, flash and converters, as its factory page says.
 //
-//   PSRAM as flash: | 1 MiB of the node's: boots, model slots | ... | at 4 MiB the factory page |
+// PSRAM is its flash, laid out as memory.h says. The boot stage has copied it here and started the
+// watchdog; what ends it wrongly leads back there.
 //
 // The site's services are all at one address, under one name. UART0 tells people what happens.
 #include "sense/factory/page.h"
@@ -9,10 +10,12 @@
 #include "sense/port/cortex_m/board.h"
 #include "sense/port/cortex_m/memory.h"
 #include "sense/port/cortex_m/network.h"
+#include "sense/port/cortex_m/program.h"
 #include "sense/port/cortex_m/psram_flash.h"
 #include "sense/port/cortex_m/signature.h"
 #include "sense/port/cortex_m/tls_fetch.h"
 #include "sense/port/cortex_m/tls_link.h"
+#include "sense/port/cortex_m/watchdog.h"
 
 #include <algorithm>
 #include <array>
@@ -52,6 +55,11 @@ class Entropy final : public hal::Entropy {
     }
 };
 
+class Watchdog final : public hal::Watchdog {
+  public:
+    void feed() override { cortex_m::feed_watchdog(); }
+};
+
 class Log final : public hal::Log {
   public:
     void info(std::string_view text) override { say(text); }
@@ -71,11 +79,12 @@ std::span<const std::uint8_t> with_zero(std::string_view text) {
 struct Board {
     Board() = default;
     cortex_m::PsramFlash flash{cortex_m::psram_begin, cortex_m::flash_bytes};
+    cortex_m::Program program;
     factory::Page page;
     std::array<char, factory::host_bytes_max + 1> host{};
     cortex_m::Bench bench;
     Entropy entropy;
-    hal::CountingWatchdog watchdog;
+    Watchdog watchdog;
     Log log;
     std::optional<cortex_m::Clock> clock;
     std::optional<cortex_m::Network> network;
@@ -137,9 +146,11 @@ void start_node() {
         board.entropy,
         board.watchdog,
         board.log,
-        board.signature
+        board.signature,
+        &board.program,
     };
     node::Config config;
+    if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
     config.interval_ms = board.page.facts.interval_ms;
     config.chunk_bytes = cortex_m::TlsFetch::chunk_bytes_max;
     board.node.emplace(
@@ -164,6 +175,14 @@ void say_cost(std::string_view what, std::uint64_t value) {
     print("\n");
 }
 
+// For people and tests: what became of an update of the firmware.
+void show_firmware(node::FirmwareUpdate& before, node::FirmwareUpdate now) {
+    if (now == before) return;
+    if (before == node::FirmwareUpdate::trial) Log::say("firmware confirmed");
+    if (now == node::FirmwareUpdate::trial) Log::say("firmware on trial");
+    before = now;
+}
+
 class Display {  // what changed, for people and tests
   public:
     void show() {
@@ -175,6 +194,7 @@ class Display {  // what changed, for people and tests
             print("runs ");
             Log::say(status.model);
         }
+        show_firmware(firmware_, status.firmware);
         if (status.alarm != alarm_) {
             alarm_ = status.alarm;
             Log::say(alarm_ ? "alarm" : "alarm over");
@@ -208,14 +228,21 @@ class Display {  // what changed, for people and tests
     std::string_view fetch_;
     std::uint32_t release_ = 0;
     bool alarm_ = false;
+    node::FirmwareUpdate firmware_ = node::FirmwareUpdate::idle;
     node::ActorState actor_ = node::ActorState::idle;
     std::int64_t next_us_ = 0;
 };
 
 }  // namespace
 
+extern "C" void stator_dead() {
+    cortex_m::restart();
+}
+
 int main() {
     cortex_m::board_start();
+    print("firmware ");
+    Log::say(board.program.version());
     const auto page =
         factory::read_page({reinterpret_cast<const std::byte*>(page_at), factory::page_bytes_max});
     if (!page) {
@@ -225,6 +252,7 @@ int main() {
     board.page = *page;
     if (const auto why = start_network(); !why.empty()) {
         Log::say(why);
+        if (board.program.on_trial()) cortex_m::restart();  // the one before could
         return 1;
     }
     board.bench.start();

@@ -1,10 +1,10 @@
 #include "sense/port/cortex_m/signature.h"
 
+#include "sense/port/cortex_m/digest.h"
+
 #include <mbedtls/ecdsa.h>
-#include <mbedtls/sha256.h>
 
 #include <array>
-#include <cassert>
 
 namespace stator::cortex_m {
 
@@ -38,10 +38,7 @@ bool Signature::verify(std::string_view bytes, std::span<const std::uint8_t, 64>
 }
 
 void Signature::sha256(std::span<const std::byte> bytes, std::span<std::uint8_t, 32> digest) {
-    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    const int done = mbedtls_sha256_ret(data, bytes.size(), digest.data(), 0);
-    assert(done == 0);  // there is no hardware that could fail
-    static_cast<void>(done);
+    cortex_m::sha256(bytes, digest);
 }
 
 }  // namespace stator::cortex_m

@@ -20,6 +20,7 @@ extern void (*stator_init_end[])();
 [[noreturn]] void stator_fault();
 [[noreturn]] void stator_fault_at(const std::uint32_t* frame);
 [[noreturn]] void abort();
+[[noreturn]] void stator_dead();
 [[noreturn]] void __assert_func(const char* file, int line, const char*, const char* what);
 }
 
@@ -49,10 +50,15 @@ struct Vectors {
     print("\n!! ");
     print(why);
     print("\n");
-    stator::cortex_m::end_emulation(false);
+    stator_dead();
 }
 
 }  // namespace
+
+// What follows a death: a program that a boot stage watches over has its own.
+extern "C" [[gnu::weak]] void stator_dead() {
+    stator::cortex_m::end_emulation(false);
+}
 
 extern "C" void stator_fault_at(const std::uint32_t* frame) {
     print("\n!! fault at ");

@@ -3,6 +3,8 @@
 #include "sense/factory/page.h"
 #include "sense/port/cortex_m/memory.h"
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 namespace stator::host {
@@ -10,6 +12,13 @@ namespace {
 
 constexpr std::size_t pem_bytes_max = 8U << 10U;
 constexpr std::int64_t clocks_differ_s_max = 60;
+
+// The log erased, the file in slot 0.
+std::vector<std::byte> firmware_area(const std::string& firmware) {
+    std::vector<std::byte> area(cortex_m::firmware_bytes, std::byte{0xFF});
+    std::ranges::copy(std::as_bytes(std::span{firmware}), &area[2 * cortex_m::sector_bytes]);
+    return area;
+}
 
 }  // namespace
 
@@ -53,6 +62,12 @@ Outcome<void> write_factory_image(
     if (*size < cortex_m::psram_bytes) {
         const std::vector<std::byte> blank(cortex_m::psram_bytes - *size, std::byte{0xFF});
         if (auto done = (*image)->write_at(*size, blank); !done) return done;
+    }
+    if (!facts.firmware.empty()) {
+        if (facts.firmware.size() > firmware_bytes_max)
+            return fail(base::Fault::full, "the firmware is larger than the board's slot");
+        const auto area = firmware_area(facts.firmware);
+        if (auto done = (*image)->write_at(cortex_m::firmware_at, area); !done) return done;
     }
     if (auto done = (*image)->write_at(cortex_m::factory_page_at, bytes); !done) return done;
     return (*image)->sync();

@@ -1,18 +1,24 @@
 // A factory image is the flash of a board as it leaves the factory: erased, with its factory page.
 //
 // 16 MiB, as the emulated board's; the page lies at 4 MiB. Writing it into an image that is there
-// changes only the page: what the device keeps stays.
+// changes only the page: what the device keeps stays. A firmware is written as the factory's, into
+// the first slot; whatever ran before is forgotten then.
 #pragma once
 
+#include "sense/port/cortex_m/memory.h"
 #include "sense/port/host/provisioning.h"
 #include "shared/asset/asset.h"
 #include "world/doors/doors.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 namespace stator::host {
+
+// Of a packed firmware.
+inline constexpr std::size_t firmware_bytes_max = cortex_m::firmware_slot_bytes;
 
 struct FactoryFacts {
     asset::Asset asset;
@@ -22,6 +28,7 @@ struct FactoryFacts {
     std::uint16_t models_port = 30007;
     std::uint16_t time_port = 123;
     std::uint32_t interval_ms = 1'000;
+    std::string firmware;  // packed; empty: the board has one
 };
 
 [[nodiscard]] Outcome<void> write_factory_image(

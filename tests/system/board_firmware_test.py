@@ -1,0 +1,185 @@
+"""The emulated board replaces its own program: the boot stage, real TLS, and everything that may not pass."""
+import random
+import re
+import subprocess
+import time
+import unittest
+
+from board_models import BoardBesideSite
+from cortex_m_test import BUILD, tool
+from stator_site import LONG, wait_until
+
+CUTS = 40 if LONG else 3
+HEADER = 256
+
+
+def place_in_image(symbol):
+    names = subprocess.run([tool("arm-none-eabi-nm"), BUILD / "node_image.elf"],
+                           capture_output=True, text=True, check=True).stdout
+    address = int(re.search(rf"^(\w+) T {symbol}$", names, re.MULTILINE).group(1), 16)
+    return address - 0x10000
+
+
+class BoardFirmware(BoardBesideSite):
+    """The tests run in the order of their names: each leaves the board with a confirmed firmware."""
+
+    release = 1  # the highest that was confirmed
+    update_s = 0  # how long an update takes here, from the order to the confirmation
+
+    @classmethod
+    def image(cls, code=None):
+        """The program; or one whose first instruction is `code`."""
+        image = bytearray((BUILD / "node_image.bin").read_bytes())
+        if code:
+            at = place_in_image("main")
+            image[at:at + len(code)] = code
+        return bytes(image)
+
+    @classmethod
+    def packed(cls, release, image=None, **options):
+        plain = cls.board.folder / "plain.bin"
+        plain.write_bytes(image or cls.image())
+        file = cls.board.pack(cls.site, plain, "packed.bin",
+                              **{"release": release, "version": f"0.1.{release}", **options})
+        return file.read_bytes()
+
+    def offer(self, name, file):
+        if file is not None:
+            self.registry.files[f"/OTA_bin/{name}"] = file
+        self.order("update-firmware", name)
+
+    def firmware_event(self, release, *states, seconds=90):
+        def last():
+            told = [e for e in self.events("firmware")
+                    if e["release"] == release and e["state"] in states]
+            return told[-1] if told else None
+
+        return wait_until(f"release {release} to be {' or '.join(states)}", last, seconds)
+
+    def refused(self, why, file, release):
+        starts = self.board.text().count("boot: slot")
+        self.offer(f"{self.id().split('.')[-1]}.bin"[-60:].lstrip("_"), file)
+        event = self.firmware_event(release, "refused", "confirmed")
+        self.assertEqual((event["state"], event["reason"]), ("refused", why), event)
+        self.assertEqual(self.board.text().count("boot: slot"), starts)  # nothing was restarted
+
+    def started(self, boots):
+        """The board runs, connected, after so many passes of the boot stage."""
+        wait_until(f"start {boots}", lambda: self.board.text().count("boot: slot") >= boots, 60)
+        at = [m.start() for m in re.finditer("boot: slot", self.board.text())][boots - 1]
+        wait_until("the board to be connected",
+                   lambda: "\nconnected" in self.board.text()[at:], 60)
+        return self.board.text()[at:]
+
+    def test_a_newer_firmware_from_the_registry_is_tried_and_confirmed(self):
+        self.assertIn("boot: slot 0\n", self.board.text())
+        self.assertIn("firmware 0.1.0\n", self.board.text())
+        name, file = "2.bin", self.packed(2)
+        pki = self.site.state / "pki"
+        (self.board.folder / name).write_bytes(file)
+        sent = subprocess.run(
+            ["curl", "-sS", "--cacert", pki / "ca.pem", "--cert", pki / "rollout.pem", "--key",
+             pki / "rollout.key", "-F", f"file=@{self.board.folder / name}",
+             f"https://localhost:{self.site.ports()['models']}/uploadFirmware"],
+            capture_output=True, text=True, timeout=60, check=True)
+        self.assertIn('"sha256"', sent.stdout)
+        begun = time.monotonic()
+        self.offer(name, None)
+        event = self.firmware_event(2, "confirmed", "refused")
+        type(self).update_s = time.monotonic() - begun
+        self.assertEqual((event["state"], event["reason"]), ("confirmed", ""), event)
+        self.assertEqual(event["version"], "0.1.2")
+        states = [e["state"] for e in self.events("firmware") if e["release"] == 2]
+        self.assertEqual(states, ["downloading", "downloaded", "trial", "confirmed"])
+        self.assertIn("boot: slot 1, on trial\nfirmware 0.1.2\n", self.board.text())
+        starts = [e["firmware"] for e in self.events("started")]
+        self.assertEqual(starts[-1], "0.1.2", starts)
+        self.assertNotIn("!!", self.board.text())
+        type(self).release = 2
+
+    def test_b_a_firmware_that_nobody_signed_is_refused(self):
+        file = bytearray(self.packed(50))
+        file[96:160] = bytes(64)
+        self.refused("the signature does not verify", bytes(file), 50)
+
+    def test_b_a_firmware_that_somebody_else_signed_is_refused(self):
+        self.refused("the signature does not verify",
+                     self.packed(51, key=self.site.state / "pki/server.key"), 51)
+
+    def test_b_a_header_that_was_changed_is_refused(self):
+        file = bytearray(self.packed(2))
+        file[8] = 52  # another release
+        self.refused("the signature does not verify", bytes(file), 52)
+
+    def test_b_an_older_firmware_is_refused(self):
+        self.refused("its release does not rise", self.packed(1), 1)
+
+    def test_b_a_truncated_firmware_is_refused(self):
+        self.refused("its size is not what its header says", self.packed(53)[:-64], 53)
+
+    def test_b_a_firmware_with_a_flipped_bit_is_refused(self):
+        file = bytearray(self.packed(54))
+        file[len(file) // 2] ^= 1
+        self.refused("the file's hash is not its header's", bytes(file), 54)
+
+    def test_b_a_firmware_that_is_too_large_is_refused(self):
+        self.refused("it is larger than its slot",
+                     self.packed(55, image=self.image() + bytes(256 << 10)), 55)
+
+    def test_b_a_firmware_for_another_board_is_refused(self):
+        self.refused("it is for another board", self.packed(56, board="esp32"), 56)
+
+    def goes_back(self, release, code, seconds):
+        boots = self.board.text().count("boot: slot")
+        self.offer(f"{release}.bin", self.packed(release, self.image(code)))
+        event = self.firmware_event(release, "refused", "confirmed", seconds=seconds)
+        self.assertEqual(event["reason"], "its trial ended without a confirmation", event)
+        said = self.started(boots + 2)
+        self.assertIn(f"firmware 0.1.{self.release}\n", said)
+        self.assertEqual(self.board.text().count("boot: slot"), boots + 2)
+
+    def test_c_a_firmware_that_crashes_on_trial_goes_back(self):
+        self.goes_back(60, b"\x00\xde", 60)  # udf #0
+
+    def test_c_a_firmware_that_hangs_on_trial_is_ended_by_the_watchdog(self):
+        self.goes_back(61, b"\xfe\xe7", 120)  # b .
+
+    @unittest.skipUnless(LONG, "its deadline is two minutes away")
+    def test_c_a_firmware_that_the_site_never_hears_goes_back_at_its_deadline(self):
+        deaf = self.image().replace(b"shaded-pole-motor-sensor_data", b"shaded-pole-motor-sensor_dat_")
+        deaf = deaf.replace(b"stator/devices/", b"stator/devicez/")
+        boots = self.board.text().count("boot: slot")
+        self.offer("62.bin", self.packed(62, deaf))
+        event = self.firmware_event(62, "refused", "confirmed", seconds=240)
+        self.assertEqual(event["reason"], "its trial ended without a confirmation", event)
+        self.started(boots + 2)
+
+    def test_d_after_every_power_cut_a_valid_firmware_runs_and_its_release_never_falls(self):
+        seed = 11
+        chance = random.Random(seed)
+        taken = 0
+        for cut in range(CUTS):
+            release = 100 + cut
+            boots = self.board.text().count("boot: slot")
+            name = f"cut-{cut}.bin"
+            self.offer(name, self.packed(release))
+            wait_until("the update to begin",
+                       lambda n=name: any(n in path for path, _ in self.registry.asked), 60)
+            time.sleep(chance.uniform(0, self.update_s))  # no waiting for something: this is the cut
+            self.board.stop()
+            boots = self.board.text().count("boot: slot")
+            self.board.start()
+            said = self.started(boots + 1)
+            runs = int(re.search(r"^firmware 0\.1\.(\d+)$", said, re.MULTILINE).group(1))
+            self.assertIn(runs, (self.release, release), f"cut {cut}, seed {seed}")
+            if runs == release:
+                taken += 1
+                if "on trial" in said.split("\n", 1)[0]:
+                    self.firmware_event(release, "confirmed")
+                type(self).release = release
+        self.assertNotIn("no whole firmware", self.board.text())
+        print(f"update {self.update_s:.1f} s, {CUTS} cuts: {taken} updates were whole before theirs, {CUTS - taken} were not")
+
+
+if __name__ == "__main__":
+    unittest.main()
