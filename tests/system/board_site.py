@@ -28,20 +28,21 @@ class Board:
         self.output = self.folder / "uart.txt"
         self.clock = clock or TimeServer()
         self.emulator = None
+        self.nic = "user,model=lan9118"
 
     def wait_for_site(self, site):
         """Until the registry answers, and the bench is there."""
         wait_until("the registry", lambda: registry_answers(site), 60)
         wait_until("the bench", (self.folder / "bench.answer").exists, 60)
 
-    def provision(self, site, device="14333616", models_port=None):
+    def provision(self, site, device="14333616", models_port=None, environment=None):
         """As a factory: the running registry enrols the device, its page goes into the image."""
         ports = {"STATOR_PORTS_MODELS": str(models_port)} if models_port else {}
         firmware = self.pack(site, BUILD / "node_image.bin", "1.bin", release=1)
         done = subprocess.run(
             [STATOR, "device", "flash", device, self.flash, "--time-port", str(self.clock.port),
              "--firmware", firmware, "--state", site.state],
-            env={**os.environ, **ports}, capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, **ports, **(environment or {})}, capture_output=True, text=True, timeout=60, check=False,
         )
         if done.returncode != 0:
             raise AssertionError(done.stdout + done.stderr)
@@ -61,7 +62,7 @@ class Board:
         with open(self.output, "ab") as out:
             self.emulator = subprocess.Popen(
                 [tool("qemu-system-arm"), "-M", "mps2-an386", "-display", "none",
-                 "-monitor", "none", "-serial", "stdio", "-nic", "user,model=lan9118",
+                 "-monitor", "none", "-serial", "stdio", "-nic", self.nic,
                  "-object", f"memory-backend-file,id=ps,size=16M,mem-path={self.flash},share=on",
                  "-machine", "memory-backend=ps", "-kernel", BUILD / "boot_image.elf",
                  "-semihosting-config", "enable=on,target=native"],

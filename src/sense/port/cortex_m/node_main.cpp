@@ -209,9 +209,11 @@ class Display {  // what changed, for people and tests
         if (cortex_m::monotonic_us() < next_us_) return;
         next_us_ = cortex_m::monotonic_us() + costs_us;
         say_cost("tls_pool", cortex_m::Tls::pool_bytes_most());
+        say_cost("tls_pool_now", cortex_m::Tls::pool_bytes_now());
         say_cost("stack", cortex_m::stack_bytes_used());
         say_cost("readings", status.readings);
         say_cost("skipped", status.readings_skipped);
+        say_cost("waiting", status.waiting);
         say_cost("shed", status.shed);
     }
 
