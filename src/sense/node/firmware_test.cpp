@@ -162,6 +162,38 @@ TEST_F(FirmwareTest, WhatMayNotRunIsRefusedWithItsReasonAndNothingIsRestarted) {
     EXPECT_EQ(runs_, 2U);
 }
 
+TEST_F(FirmwareTest, AModelThatIsOrderedDuringTheDownloadWaitsForItsEnd) {
+    machine_.fetch.patience = 3;
+    power_on();
+    offer({});
+    std::string damaged = file_of({});  // refused at its end: no restart forgets the model
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    serve(damaged);
+    order_firmware();
+    while (node_->status().firmware != FirmwareUpdate::loading)
+        live(10);
+    order(first_name);
+    live(20'000);
+    EXPECT_EQ(
+        told("firmware"), "downloading downloaded refused/the file's hash is not its header's"
+    );
+    EXPECT_EQ(node_->status().model, first_name);
+}
+
+TEST_F(FirmwareTest, AFirmwareThatIsOrderedDuringAModelsDownloadWaitsForItsEnd) {
+    machine_.fetch.patience = 3;
+    power_on();
+    offer({});
+    serve(file_of({}));
+    order(first_name);
+    while (node_->status().update != UpdateState::loading)
+        live(10);
+    order_firmware();
+    live(30'000);
+    EXPECT_EQ(runs_, 2U);
+    EXPECT_EQ(node_->status().model, first_name);
+}
+
 TEST_F(FirmwareTest, ABroadcastRestartsNoDevice) {
     power_on();
     serve(file_of({}));

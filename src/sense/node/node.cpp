@@ -66,9 +66,10 @@ bool Node::step() {
         busy = publish() || busy;
     }
     // A firmware on trial that never comes as far as this is over, too: at its deadline.
-    const bool alone =
-        activation_.active() && !activation_.busy() && updater_.state() == UpdateState::idle;
-    firmware_.step(now_us_, alone, actor_.state() == ActorState::idle);
+    // Once it has the Fetch door it keeps it: a model that is wanted meanwhile waits.
+    const bool its_turn = firmware_.busy() || updater_.state() == UpdateState::idle;
+    const bool fetch_free = activation_.active() && !activation_.busy() && its_turn;
+    firmware_.step(now_us_, fetch_free, actor_.state() == ActorState::idle);
     hal_.watchdog.feed();
     return busy || updater_.state() == UpdateState::erasing ||
            firmware_.state() == FirmwareUpdate::erasing;
