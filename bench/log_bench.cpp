@@ -26,6 +26,7 @@ namespace {
 
 using namespace stator;
 
+constexpr std::int64_t syncs_apart_us = 25'000;  // as the gate
 constexpr std::uint64_t records = 1'000'000;
 constexpr std::uint64_t synced_records = 300;
 constexpr int wakes = 2000;
@@ -89,6 +90,7 @@ std::uint64_t append_all(log::Writer& writer, disk::Disk& disk, clock::Clock& cl
     std::optional<log::SyncPlan> plan;
     std::future<Outcome<void>> running;
     std::uint64_t syncs = 0;
+    std::int64_t next_us = 0;
     for (std::uint64_t i = 1; i <= records; ++i) {
         if (!writer.append(log::Class::telemetry, reading(payload, clock), log::Mark{1, i}))
             give_up("an append failed");
@@ -97,7 +99,8 @@ std::uint64_t append_all(log::Writer& writer, disk::Disk& disk, clock::Clock& cl
             if (!writer.finish_sync(*plan, running.get())) give_up("a sync failed");
             ++syncs;
         }
-        if (!running.valid() && writer.sync_due()) {
+        if (const auto now_us = clock.monotonic_us(); !running.valid() && now_us >= next_us) {
+            next_us = now_us + syncs_apart_us;
             plan = writer.begin_sync();
             running = std::async(std::launch::async, [&] { return plan->run(disk); });
         }

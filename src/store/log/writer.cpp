@@ -67,9 +67,8 @@ struct Writer::State {
     std::map<std::string, Tail, std::less<>> tails;
     std::vector<std::map<std::string, Tail, std::less<>>::value_type*> unsynced_marks;
     Marks synced_marks;
-    std::vector<std::pair<std::string, Mark>> new_marks;
     std::vector<std::byte> buffer;
-    std::int64_t unsynced_since_us = -1;
+    bool unsynced = false;  // something since the last begin_sync()
     std::int64_t refreshed_us = std::numeric_limits<std::int64_t>::min() / 2;
     bool sync_running = false;
     bool disk_full = false;
@@ -87,12 +86,8 @@ struct Writer::State {
         if (auto done = of(c).begin_segment(moment); !done) return done;
         publish(c, Word::first, of(c).first());
         publish(c, Word::end, of(c).end());
-        note_unsynced();
+        unsynced = true;
         return {};
-    }
-
-    void note_unsynced() {
-        if (unsynced_since_us < 0) unsynced_since_us = clock.monotonic_us();
     }
 
     Outcome<void> start();
@@ -119,10 +114,8 @@ Outcome<void> Writer::State::start() {
     next_ordinal = recovered->next_ordinal;
     synced_ordinal = next_ordinal;
     synced_marks = std::move(recovered->marks);
-    for (const auto& [sender, mark] : synced_marks) {
+    for (const auto& [sender, mark] : synced_marks)
         tails[sender] = {mark, false};
-        new_marks.emplace_back(sender, mark);
-    }
     unsynced_marks.reserve(senders_max);
     if (auto done = read_places(); !done) return done;
     for (std::size_t i = 0; i < class_count; ++i) {
@@ -288,7 +281,7 @@ Outcome<Offset> Writer::State::append(
         return std::unexpected(room.error());
     }
     ++next_ordinal;
-    note_unsynced();
+    unsynced = true;
     if (tail != nullptr && *mark > tail->appended) {
         tail->appended = *mark;
         if (!std::exchange(tail->unsynced, true))
@@ -352,15 +345,9 @@ Outcome<void> Writer::set_mark(std::string_view sender, Mark mark) {
     return {};
 }
 
-bool Writer::sync_due() const {
-    const State& s = *state_;
-    return !s.sync_running && s.unsynced_since_us >= 0 &&
-           s.clock.monotonic_us() - s.unsynced_since_us >= s.budgets.sync_after_us;
-}
-
 std::optional<SyncPlan> Writer::begin_sync() {
     State& s = *state_;
-    if (s.sync_running || s.unsynced_since_us < 0 || !s.broken.empty()) return std::nullopt;
+    if (s.sync_running || !s.unsynced || !s.broken.empty()) return std::nullopt;
     SyncPlan plan;
     for (std::size_t i = 0; i < class_count; ++i) {
         s.classes[i].add_to(plan.files_, plan.directories_);
@@ -372,7 +359,7 @@ std::optional<SyncPlan> Writer::begin_sync() {
         entry->second.unsynced = false;
     }
     s.unsynced_marks.clear();
-    s.unsynced_since_us = -1;
+    s.unsynced = false;
     s.sync_running = true;
     return plan;
 }
@@ -390,10 +377,8 @@ Outcome<void> Writer::finish_sync(const SyncPlan& plan, const Outcome<void>& res
         s.publish(static_cast<Class>(i), Word::synced, plan.ends_[i]);
     }
     s.synced_ordinal = plan.ordinal_;
-    for (const auto& [sender, mark] : plan.marks_) {
+    for (const auto& [sender, mark] : plan.marks_)
         s.synced_marks[sender] = mark;
-        s.new_marks.emplace_back(sender, mark);
-    }
     return {};
 }
 
@@ -404,10 +389,6 @@ Outcome<void> Writer::sync() {
         return {};
     }
     return finish_sync(*plan, plan->run(state_->disk));
-}
-
-std::vector<std::pair<std::string, Mark>> Writer::take_new_marks() {
-    return std::exchange(state_->new_marks, {});
 }
 
 std::optional<Mark> Writer::synced_mark(std::string_view sender) const {

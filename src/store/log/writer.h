@@ -40,7 +40,6 @@ struct Budgets {
     Budget control{8U << 20U, 1U << 20U, true};
     // Readers that pin from the log's first byte, also before they ever ran: ("ingest", telemetry).
     std::vector<std::pair<std::string, Class>> required;
-    std::int64_t sync_after_us = 10'000;  // sync_due() this long after the first unsynced append
 
     [[nodiscard]] const Budget& of(Class c) const {
         return c == Class::waveform    ? waveform
@@ -95,14 +94,10 @@ class Writer {
     // A mark without a message (a gap declared by other means). Goes to the control log.
     [[nodiscard]] Outcome<void> set_mark(std::string_view sender, Mark mark);
 
-    // True when an append waits for a sync since budgets.sync_after_us, and none is under way.
-    [[nodiscard]] bool sync_due() const;
     [[nodiscard]] std::optional<SyncPlan> begin_sync();  // none: nothing to do, or one under way
     [[nodiscard]] Outcome<void> finish_sync(const SyncPlan& plan, const Outcome<void>& result);
     [[nodiscard]] Outcome<void> sync();  // all three, here and now
 
-    // Synced marks that rose since the last call; all of them.
-    [[nodiscard]] std::vector<std::pair<std::string, Mark>> take_new_marks();
     [[nodiscard]] std::optional<Mark> synced_mark(std::string_view sender) const;
     [[nodiscard]] const std::map<std::string, Mark, std::less<>>& synced_marks() const;
 
