@@ -9,7 +9,7 @@
 namespace stator::identity {
 namespace {
 
-constexpr std::size_t file_bytes_max = 4U << 20U;
+constexpr std::size_t codes_file_bytes_max = 4U << 20U;
 constexpr std::size_t codes_max = 10'000;
 constexpr int code_letters = 20;  // 5 bits each
 constexpr int certificate_days = 365;
@@ -48,7 +48,7 @@ Outcome<std::vector<Enrolment::Code>> Enrolment::load() {
     const std::string path = site_.pki("enrolment.json");
     std::vector<Code> codes;
     if (!doors_.disk.exists(path)) return codes;
-    const auto text = doors_.disk.read_all(path, file_bytes_max);
+    const auto text = doors_.disk.read_all(path, codes_file_bytes_max);
     if (!text) return std::unexpected(text.error());
     const auto json = nlohmann::json::parse(*text, nullptr, false);
     const auto broken = [&] {
@@ -130,9 +130,9 @@ Outcome<Enrolled> Enrolment::issue(std::string_view request_pem, const std::stri
             base::Fault::bad_input, "'" + id + "' cannot have a certificate: its id or role is bad"
         );
     }
-    const auto ca_key = doors_.disk.read_all(site_.pki("ca.key"), file_bytes_max);
+    const auto ca_key = doors_.disk.read_all(site_.pki("ca.key"), codes_file_bytes_max);
     if (!ca_key) return std::unexpected(ca_key.error());
-    auto ca = doors_.disk.read_all(site_.ca_file(), file_bytes_max);
+    auto ca = doors_.disk.read_all(site_.ca_file(), codes_file_bytes_max);
     if (!ca) return std::unexpected(ca.error());
     const tls::Subject subject{.common_name = id, .uri = make_uri(role, id), .client = true};
     auto certificate = doors_.tls.issue(*ca_key, *ca, request_pem, subject, certificate_days);

@@ -9,7 +9,7 @@
 namespace stator::identity {
 namespace {
 
-constexpr std::size_t file_bytes_max = 256U << 10U;
+constexpr std::size_t pki_file_bytes_max = 256U << 10U;
 
 struct Service {
     std::string_view name;
@@ -50,7 +50,7 @@ class Maker {
 
   private:
     Outcome<std::string> read(const std::string& path) {
-        return doors_.disk.read_all(path, file_bytes_max);
+        return doors_.disk.read_all(path, pki_file_bytes_max);
     }
 
     Outcome<void> write(const std::string& path, std::string_view content, unsigned mode) {
@@ -212,7 +212,7 @@ class Maker {
 };
 
 Outcome<std::string> ca_sha256(doors::Doors& doors, const Site& site) {
-    const auto ca = doors.disk.read_all(site.ca_file(), file_bytes_max);
+    const auto ca = doors.disk.read_all(site.ca_file(), pki_file_bytes_max);
     if (!ca) return std::unexpected(ca.error());
     const auto facts = doors.tls.inspect(*ca);
     if (!facts) return fail(facts.error().fault, site.ca_file() + ": " + facts.error().what);

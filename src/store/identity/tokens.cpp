@@ -8,7 +8,7 @@
 namespace stator::identity {
 namespace {
 
-constexpr std::size_t file_bytes_max = 1U << 20U;
+constexpr std::size_t tokens_file_bytes_max = 1U << 20U;
 constexpr std::size_t tokens_max = 1000;
 constexpr std::int64_t reload_us = 1'000'000;
 
@@ -49,7 +49,7 @@ Outcome<void> Tokens::load() {
     tokens_.clear();
     loaded_us_ = doors_.clock.monotonic_us();
     if (!doors_.disk.exists(path_)) return {};
-    const auto text = doors_.disk.read_all(path_, file_bytes_max);
+    const auto text = doors_.disk.read_all(path_, tokens_file_bytes_max);
     if (!text) {
         loaded_us_ = -1;
         return std::unexpected(text.error());

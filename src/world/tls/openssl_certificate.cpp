@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::int64_t day_s = 24L * 3600;
 constexpr std::int64_t skew_s = 300;
-constexpr std::size_t pem_bytes_max = 256U << 10U;
 
 bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
     X509V3_CTX context{};

@@ -11,8 +11,6 @@
 namespace stator::tls {
 namespace {
 
-constexpr std::size_t pem_bytes_max = 256U << 10U;
-
 // An encrypted PEM must not make a service ask for a passphrase on its terminal.
 int no_passphrase(char* /*into*/, int /*size*/, int /*writing*/, void* /*unused*/) {
     return -1;

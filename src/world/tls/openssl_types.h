@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 using CertificateRequest = std::unique_ptr<X509_REQ, Deleter<X509_REQ_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
+
+inline constexpr std::size_t pem_bytes_max = 256U << 10U;
 
 // "<what>: <OpenSSL's first reason>"; empties OpenSSL's error queue.
 [[nodiscard]] std::unexpected<Error> openssl_fail(base::Fault fault, std::string what);
