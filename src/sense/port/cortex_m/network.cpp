@@ -3,7 +3,8 @@
 #include "sense/port/cortex_m/board.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <span>
 #include <string_view>
 
 extern "C" {
@@ -19,11 +20,6 @@ extern "C" {
 namespace stator::cortex_m {
 namespace {
 
-constexpr std::size_t sntp_bytes = 48;
-constexpr std::int64_t unix_after_1900_s = 2'208'988'800;
-constexpr std::int64_t retry_us = 1'000'000;
-constexpr std::int64_t again_us = 3'600'000'000;
-
 std::uint32_t last_ticks = 0;
 std::int64_t passed_ticks = 0;
 
@@ -36,13 +32,10 @@ std::int64_t monotonic_us() {
     return passed_ticks / (timer_hz / 1'000'000);
 }
 
-bool Clock::set(std::int64_t unix_ms) {
-    const std::int64_t before = synced_ ? this->unix_ms() : 0;
-    constexpr std::int64_t back_ms_max = 60'000;  // a correction; more would be another time
-    if (unix_ms < unix_s_min_ * 1000 || unix_ms < before - back_ms_max) return false;
-    offset_ms_ = unix_ms - monotonic_us() / 1000;
-    synced_ = true;
-    return true;
+std::uint32_t Entropy::next() {
+    std::array<std::uint8_t, 4> bytes{};
+    static_cast<void>(random_bytes(bytes.data(), bytes.size()));
+    return std::bit_cast<std::uint32_t>(bytes);
 }
 
 bool Network::start() {
@@ -91,7 +84,7 @@ void Network::step() {
         if (interface_.input(packet, &interface_) != ERR_OK) pbuf_free(packet);
     }
     sys_check_timeouts();
-    if (time_pcb_ != nullptr && has_address() && monotonic_us() >= time_next_us_) request_time();
+    if (time_pcb_ != nullptr && has_address() && time_.due()) request_time();
 }
 
 void Network::ask_time(const ip_addr_t& server, std::uint16_t port) {
@@ -102,13 +95,10 @@ void Network::ask_time(const ip_addr_t& server, std::uint16_t port) {
 }
 
 void Network::request_time() {
-    time_next_us_ = monotonic_us() + retry_us;
-    pbuf* packet = pbuf_alloc(PBUF_TRANSPORT, sntp_bytes, PBUF_RAM);
-    if (packet == nullptr || !random_bytes(cookie_.data(), cookie_.size())) return;
-    std::array<std::uint8_t, sntp_bytes> request{};
-    request[0] = 0x23;  // version 4, client
-    std::ranges::copy(cookie_, request.begin() + 40);
-    pbuf_take(packet, request.data(), sntp_bytes);
+    const session::TimeQuestion::Packet question = time_.ask();
+    pbuf* packet = pbuf_alloc(PBUF_TRANSPORT, question.size(), PBUF_RAM);
+    if (packet == nullptr) return;
+    pbuf_take(packet, question.data(), question.size());
     static_cast<void>(udp_sendto(time_pcb_, packet, &time_server_, time_port_));
     pbuf_free(packet);
 }
@@ -117,26 +107,11 @@ void Network::take_time(
     void* self, udp_pcb*, pbuf* packet, const ip_addr_t* from, std::uint16_t port
 ) {
     auto& network = *static_cast<Network*>(self);
-    std::array<std::uint8_t, sntp_bytes> reply{};
-    const bool whole = pbuf_copy_partial(packet, reply.data(), sntp_bytes, 0) == sntp_bytes;
+    session::TimeQuestion::Packet answer{};
+    const std::size_t bytes = pbuf_copy_partial(packet, answer.data(), answer.size(), 0);
     pbuf_free(packet);
-    const bool ours = whole && ip_addr_cmp(from, &network.time_server_) &&
-                      port == network.time_port_ &&
-                      std::equal(network.cookie_.begin(), network.cookie_.end(), &reply[24]);
-    const bool server = (reply[0] & 7U) == 4 && reply[1] >= 1 && reply[1] <= 15;
-    if (!ours || !server) return;
-    const auto word = [&](std::size_t at) {
-        return std::uint32_t{reply[at]} << 24U | std::uint32_t{reply[at + 1]} << 16U |
-               std::uint32_t{reply[at + 2]} << 8U | reply[at + 3];
-    };
-    const std::int64_t unix_s = std::int64_t{word(40)} - unix_after_1900_s;
-    const std::int64_t ms = std::int64_t{word(44)} * 1000 >> 32U;
-    if (network.clock_.set(unix_s * 1000 + ms))
-        network.time_next_us_ = monotonic_us() + again_us;
-    else
-        ++network.times_refused_;
-    network.cookie_.fill(0);
-    static_cast<void>(random_bytes(network.cookie_.data(), network.cookie_.size()));
+    if (ip_addr_cmp(from, &network.time_server_) && port == network.time_port_)
+        static_cast<void>(network.time_.take(std::span{answer}.first(bytes)));
 }
 
 // The board has no source of chance: the host's stands in for the chip's generator.

@@ -1,10 +1,8 @@
 // The Network is lwIP over the Ethernet chip: an address from DHCP, and the time from SNTP.
-//
-// The time is refused below a lower bound (of the provisioning, or of what was known before): who
-// can forge the unauthenticated answer must not revive a certificate that has expired.
 #pragma once
 
 #include "sense/port/cortex_m/lan9118.h"
+#include "sense/session/clock.h"
 
 #include <lwip/ip_addr.h>
 #include <lwip/netif.h>
@@ -22,35 +20,28 @@ namespace stator::cortex_m {
     std::uint8_t* bytes, std::size_t count
 );  // the host's, by semihosting
 
-class Clock {
+class Entropy final : public hal::Entropy {
   public:
-    // Below `unix_s_min` nothing is believed.
-    explicit Clock(std::int64_t unix_s_min) : unix_s_min_{unix_s_min} {}
+    std::uint32_t next() override;
+};
 
-    [[nodiscard]] bool synced() const { return synced_; }
+class Clock final : public session::Clock {
+  public:
+    using session::Clock::Clock;
 
-    [[nodiscard]] std::int64_t unix_ms() const {
-        return synced_ ? offset_ms_ + monotonic_us() / 1000 : 0;
-    }
-
-    [[nodiscard]] bool set(std::int64_t unix_ms);  // false: refused
-
-  private:
-    std::int64_t unix_s_min_;
-    std::int64_t offset_ms_ = 0;
-    bool synced_ = false;
+    [[nodiscard]] std::int64_t monotonic_us() override { return cortex_m::monotonic_us(); }
 };
 
 class Network {
   public:
-    explicit Network(Clock& clock) : clock_{clock} {}
+    Network(Clock& clock, Entropy& entropy) : time_{clock, entropy} {}
 
     [[nodiscard]] bool start();  // false: no Ethernet
     void ask_time(const ip_addr_t& server, std::uint16_t port);
     void step();
     [[nodiscard]] bool has_address() const;
 
-    [[nodiscard]] unsigned times_refused() const { return times_refused_; }
+    [[nodiscard]] unsigned times_refused() const { return time_.refused(); }
 
   private:
     static err_t begin_interface(netif* interface);
@@ -60,16 +51,13 @@ class Network {
     );
     void request_time();
 
-    Clock& clock_;
+    session::TimeQuestion time_;
     Lan9118 chip_;
     netif interface_{};
     std::array<std::uint32_t, 400> frame_{};
     udp_pcb* time_pcb_ = nullptr;
     ip_addr_t time_server_{};
     std::uint16_t time_port_ = 0;
-    std::int64_t time_next_us_ = 0;
-    std::array<std::uint8_t, 8> cookie_{};  // what an answer must repeat
-    unsigned times_refused_ = 0;
 };
 
 }  // namespace stator::cortex_m

@@ -79,7 +79,8 @@ struct Board {
     }
 
     cortex_m::Clock clock;
-    cortex_m::Network network{clock};
+    cortex_m::Entropy entropy;
+    cortex_m::Network network{clock, entropy};
     cortex_m::Tls tls{clock};
     TlsSocket socket{tls};
 };
@@ -124,8 +125,12 @@ int run() {
     if (board.network.times_refused() > 0) print("a time below the bound was refused\n");
     if (const auto why = board.tls.start({field[5], field[6], field[7]}); !why.empty())
         return ended(why);
-    const auto port = static_cast<std::uint16_t>(number(field[1]));
-    if (const auto asked = board.socket.connect(server, port, text(field[0])); !asked)
+    const session::Server broker{
+        .address = {10, 0, 2, 2},
+        .port = static_cast<std::uint16_t>(number(field[1])),
+        .host = text(field[0]),
+    };
+    if (const auto asked = board.socket.connect(broker); !asked)
         return ended(asked.error() == base::Fault::again ? "no clock" : "no connection");
     static_cast<void>(board.wait(session_us_max, [&] {
         const auto state = board.socket.step();

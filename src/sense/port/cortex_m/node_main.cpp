@@ -13,13 +13,13 @@
 #include "sense/port/cortex_m/program.h"
 #include "sense/port/cortex_m/psram_flash.h"
 #include "sense/port/cortex_m/signature.h"
-#include "sense/port/cortex_m/tls_fetch.h"
-#include "sense/port/cortex_m/tls_link.h"
+#include "sense/port/cortex_m/tls_socket.h"
 #include "sense/port/cortex_m/watchdog.h"
+#include "sense/session/http_session.h"
+#include "sense/session/mqtt_session.h"
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <optional>
 
 namespace {
@@ -31,29 +31,6 @@ constexpr std::uintptr_t page_at = cortex_m::psram_begin + cortex_m::factory_pag
 constexpr std::size_t readings_max = 96;  // that wait for the site
 constexpr std::size_t events_max = 12;
 constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
-
-class Time final : public hal::Time {
-  public:
-    explicit Time(const cortex_m::Clock& clock) : clock_{clock} {}
-
-    std::int64_t monotonic_us() override { return cortex_m::monotonic_us(); }
-
-    std::int64_t unix_ms() override { return clock_.unix_ms(); }
-
-    bool synced() override { return clock_.synced(); }
-
-  private:
-    const cortex_m::Clock& clock_;
-};
-
-class Entropy final : public hal::Entropy {
-  public:
-    std::uint32_t next() override {
-        std::array<std::uint8_t, 4> bytes{};
-        static_cast<void>(cortex_m::random_bytes(bytes.data(), bytes.size()));
-        return std::bit_cast<std::uint32_t>(bytes);
-    }
-};
 
 class Watchdog final : public hal::Watchdog {
   public:
@@ -83,15 +60,16 @@ struct Board {
     factory::Page page;
     std::array<char, factory::host_bytes_max + 1> host{};
     cortex_m::Bench bench;
-    Entropy entropy;
+    cortex_m::Entropy entropy;
     Watchdog watchdog;
     Log log;
     std::optional<cortex_m::Clock> clock;
     std::optional<cortex_m::Network> network;
     std::optional<cortex_m::Tls> tls;
-    std::optional<Time> time;
-    std::optional<cortex_m::TlsLink> link;
-    std::optional<cortex_m::TlsFetch> fetch;
+    std::optional<cortex_m::TlsSocket> link_socket;
+    std::optional<cortex_m::TlsSocket> fetch_socket;
+    std::optional<session::MqttSession> link;
+    std::optional<session::HttpSession> fetch;
     cortex_m::Signature signature;
     std::array<node::WaitingReading, readings_max> readings{};
     std::array<node::WaitingDeviceEvent, events_max> events{};
@@ -107,17 +85,14 @@ Board board;
 std::string_view start_network() {
     const factory::Facts& facts = board.page.facts;
     board.clock.emplace(facts.unix_s_min);
-    board.network.emplace(*board.clock);
+    board.network.emplace(*board.clock, board.entropy);
     board.tls.emplace(*board.clock);
-    board.time.emplace(*board.clock);
     if (!board.network->start()) return "no Ethernet";
-    cortex_m::Server server;
     const auto& at = facts.address;
-    IP4_ADDR(&server.address, at[0], at[1], at[2], at[3]);
-    const std::string_view host = facts.host.view();
-    std::ranges::copy(host, board.host.begin());
-    server.host = board.host.data();
-    board.network->ask_time(server.address, facts.time_port);
+    ip_addr_t address;
+    IP4_ADDR(&address, at[0], at[1], at[2], at[3]);
+    std::ranges::copy(facts.host.view(), board.host.begin());
+    board.network->ask_time(address, facts.time_port);
     const cortex_m::Identity identity{
         .ca_pem = with_zero(board.page.ca_pem),
         .certificate_pem = with_zero(board.page.certificate_pem),
@@ -126,12 +101,21 @@ std::string_view start_network() {
     if (const auto why = board.tls->start(identity); !why.empty()) return why;
     if (!board.signature.start(board.page.model_public_pem))
         return "the key that signs models cannot be read";
-    server.port = facts.devices_port;
-    cortex_m::Server models = server;
-    models.port = facts.models_port;
-    board.fetch.emplace(*board.tls, server, models);
-    server.port = facts.mqtt_port;
-    board.link.emplace(*board.tls, board.entropy, server, facts.asset.device.view());
+    const auto server = [&](std::uint16_t port) {
+        return session::Server{.address = at, .port = port, .host = board.host.data()};
+    };
+    board.fetch_socket.emplace(*board.tls);
+    board.fetch.emplace(
+        *board.fetch_socket, *board.clock, server(facts.devices_port), server(facts.models_port)
+    );
+    board.link_socket.emplace(*board.tls);
+    board.link.emplace(
+        *board.link_socket,
+        *board.clock,
+        board.entropy,
+        server(facts.mqtt_port),
+        facts.asset.device.view()
+    );
     return {};
 }
 
@@ -142,7 +126,7 @@ void start_node() {
         board.flash,
         *board.link,
         *board.fetch,
-        *board.time,
+        *board.clock,
         board.entropy,
         board.watchdog,
         board.log,
@@ -152,7 +136,7 @@ void start_node() {
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
     config.interval_ms = board.page.facts.interval_ms;
-    config.chunk_bytes = cortex_m::TlsFetch::chunk_bytes_max;
+    config.chunk_bytes = session::HttpSession::chunk_bytes_max;
     board.node.emplace(
         hal,
         board.page.facts.asset,

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t pool_bytes = 32U << 10U;
 alignas(8) std::array<unsigned char, pool_bytes> pool;
-const Clock* the_clock = nullptr;  // mbedTLS asks for the time without saying who it is
+Clock* the_clock = nullptr;  // mbedTLS asks for the time without saying who it is
 
 mbedtls_time_t time_now(mbedtls_time_t* into) {
     const auto now = static_cast<mbedtls_time_t>(the_clock->unix_ms() / 1000);
@@ -28,7 +28,7 @@ mbedtls_time_t time_now(mbedtls_time_t* into) {
 
 }  // namespace
 
-Tls::Tls(const Clock& clock) : clock_{clock} {
+Tls::Tls(Clock& clock) : clock_{clock} {
     the_clock = &clock_;
     mbedtls_memory_buffer_alloc_init(pool.data(), pool.size());
     mbedtls_platform_set_time(time_now);
@@ -81,9 +81,7 @@ std::size_t Tls::pool_bytes_now() {
     return now;
 }
 
-base::Result<void> TlsSocket::connect(
-    const ip_addr_t& address, std::uint16_t port, const char* host
-) {
+base::Result<void> TlsSocket::connect(const session::Server& server) {
     close();
     reason_ = {};
     // No certificate can be judged without a date.
@@ -92,7 +90,7 @@ base::Result<void> TlsSocket::connect(
     session_made_ = true;
     pcb_ = tcp_new();
     if (pcb_ == nullptr || mbedtls_ssl_setup(&session_, &tls_.config()) != 0 ||
-        mbedtls_ssl_set_hostname(&session_, host) != 0) {
+        mbedtls_ssl_set_hostname(&session_, server.host) != 0) {
         fail("no memory for a connection");
         return std::unexpected{base::Fault::full};
     }
@@ -100,7 +98,10 @@ base::Result<void> TlsSocket::connect(
     tcp_arg(pcb_, this);
     tcp_recv(pcb_, received);
     tcp_err(pcb_, broken);
-    if (tcp_connect(pcb_, &address, port, connected) != ERR_OK) {
+    ip_addr_t address;
+    const auto& at = server.address;
+    IP4_ADDR(&address, at[0], at[1], at[2], at[3]);
+    if (tcp_connect(pcb_, &address, server.port, connected) != ERR_OK) {
         fail("no route");
         return std::unexpected{base::Fault::io};
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sense/port/cortex_m/network.h"
+#include "sense/session/socket.h"
 #include "shared/base/result.h"
 
 #include <mbedtls/ctr_drbg.h>
@@ -29,7 +30,7 @@ struct Identity {
 
 class Tls {  // what all connections share
   public:
-    explicit Tls(const Clock& clock);
+    explicit Tls(Clock& clock);
     Tls(const Tls&) = delete;
     Tls& operator=(const Tls&) = delete;
 
@@ -38,13 +39,13 @@ class Tls {  // what all connections share
 
     [[nodiscard]] const mbedtls_ssl_config& config() const { return config_; }
 
-    [[nodiscard]] const Clock& clock() const { return clock_; }
+    [[nodiscard]] Clock& clock() const { return clock_; }
 
     [[nodiscard]] static std::size_t pool_bytes_most();
     [[nodiscard]] static std::size_t pool_bytes_now();
 
   private:
-    const Clock& clock_;
+    Clock& clock_;
     mbedtls_entropy_context entropy_;
     mbedtls_ctr_drbg_context random_;
     mbedtls_x509_crt ca_;
@@ -53,10 +54,8 @@ class Tls {  // what all connections share
     mbedtls_ssl_config config_;
 };
 
-class TlsSocket {
+class TlsSocket final : public session::Socket {
   public:
-    enum class State : std::uint8_t { closed, connecting, shaking_hands, open };
-
     explicit TlsSocket(Tls& tls) : tls_{tls} {}
 
     ~TlsSocket() { close(); }
@@ -64,17 +63,13 @@ class TlsSocket {
     TlsSocket(const TlsSocket&) = delete;
     TlsSocket& operator=(const TlsSocket&) = delete;
 
-    // `host`: ends with a zero byte. Fault::again while the time is not known.
-    [[nodiscard]] base::Result<void> connect(
-        const ip_addr_t& address, std::uint16_t port, const char* host
-    );
-    State step();
-    // How many bytes went; 0 when there is no room now.
-    [[nodiscard]] base::Result<std::size_t> write(std::span<const std::uint8_t> bytes);
-    [[nodiscard]] base::Result<std::size_t> read(std::span<std::uint8_t> bytes);
-    void close();  // says so to the other side, too
+    [[nodiscard]] base::Result<void> connect(const session::Server& server) override;
+    State step() override;
+    [[nodiscard]] base::Result<std::size_t> write(std::span<const std::uint8_t> bytes) override;
+    [[nodiscard]] base::Result<std::size_t> read(std::span<std::uint8_t> bytes) override;
+    void close() override;
 
-    [[nodiscard]] std::string_view reason() const { return reason_; }  // why it was closed
+    [[nodiscard]] std::string_view reason() const override { return reason_; }
 
   private:
     static err_t connected(void* self, tcp_pcb* pcb, err_t error);

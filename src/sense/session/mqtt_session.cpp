@@ -1,9 +1,9 @@
-#include "sense/port/cortex_m/tls_link.h"
+#include "sense/session/mqtt_session.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace stator::cortex_m {
+namespace stator::session {
 namespace {
 
 using base::Fault;
@@ -37,29 +37,29 @@ bool take_length(std::span<const std::uint8_t>& rest, std::size_t& value) {
 
 }  // namespace
 
-void TlsLink::put_u16(std::size_t value) {
+void MqttSession::put_u16(std::size_t value) {
     put(static_cast<std::uint8_t>(value >> 8U));
     put(static_cast<std::uint8_t>(value & 0xFFU));
 }
 
-void TlsLink::put_text(std::string_view text) {
+void MqttSession::put_text(std::string_view text) {
     put_u16(text.size());
     std::memcpy(&out_[out_bytes_], text.data(), text.size());
     out_bytes_ += text.size();
 }
 
-void TlsLink::put_length(std::size_t value) {
+void MqttSession::put_length(std::size_t value) {
     for (; value >= 128; value /= 128)
         put(static_cast<std::uint8_t>(value % 128 + 128));
     put(static_cast<std::uint8_t>(value));
 }
 
-Result<void> TlsLink::subscribe(std::string_view topic) {
+Result<void> MqttSession::subscribe(std::string_view topic) {
     if (!topics_.push_back(wire::Topic{topic})) return std::unexpected{Fault::full};
     return {};
 }
 
-Result<std::uint32_t> TlsLink::publish(std::string_view topic, std::string_view payload) {
+Result<std::uint32_t> MqttSession::publish(std::string_view topic, std::string_view payload) {
     if (phase_ != Phase::open) return std::unexpected{Fault::again};
     const std::size_t bytes = 2 + topic.size() + 2 + 1 + payload.size();
     if (bytes + 4 > room()) return std::unexpected{Fault::full};
@@ -74,12 +74,12 @@ Result<std::uint32_t> TlsLink::publish(std::string_view topic, std::string_view 
     return last_id_;
 }
 
-void TlsLink::reach() {
-    const std::int64_t now = monotonic_us();
+void MqttSession::reach() {
+    const std::int64_t now = time_.monotonic_us();
     if (now < next_us_) return;
     in_bytes_ = out_bytes_ = heard_ = writing_ = 0;
     broken_ = false;
-    if (socket_.connect(server_.address, server_.port, server_.host)) {
+    if (socket_.connect(server_)) {
         phase_ = Phase::reaching;
         next_us_ = now + reach_us_max;
     } else {
@@ -89,7 +89,7 @@ void TlsLink::reach() {
 }
 
 // True when there was a connection, and the event says that it is gone.
-bool TlsLink::lose(std::string_view why, hal::LinkEvent& event) {
+bool MqttSession::lose(std::string_view why, hal::LinkEvent& event) {
     const bool was_open = phase_ == Phase::open;
     reason_ = why;
     socket_.close();
@@ -98,14 +98,14 @@ bool TlsLink::lose(std::string_view why, hal::LinkEvent& event) {
         std::min(backoff_us_min << std::min(failures_, std::uint32_t{7}), backoff_us_max);
     ++failures_;
     const auto jitter = static_cast<std::int64_t>(entropy_.next() % 1024U) * (pause / 2) / 1024;
-    next_us_ = monotonic_us() + pause / 2 + jitter;
+    next_us_ = time_.monotonic_us() + pause / 2 + jitter;
     event = {};
     event.kind = Kind::disconnected;
     event.payload = reason_;
     return was_open;
 }
 
-void TlsLink::greet() {
+void MqttSession::greet() {
     constexpr std::size_t properties = 3 + 5;
     put(0x10);
     put_length(10 + 1 + properties + 2 + id_.size());
@@ -121,10 +121,10 @@ void TlsLink::greet() {
     put_u16(packet_bytes_max);
     put_text(id_);
     phase_ = Phase::greeting;
-    said_us_ = heard_us_ = monotonic_us();
+    said_us_ = heard_us_ = time_.monotonic_us();
 }
 
-void TlsLink::ask_for_topics() {
+void MqttSession::ask_for_topics() {
     std::size_t bytes = 3;
     for (const wire::Topic& topic : topics_)
         bytes += 2 + topic.size() + 1;
@@ -139,7 +139,7 @@ void TlsLink::ask_for_topics() {
     }
 }
 
-bool TlsLink::flush() {
+bool MqttSession::flush() {
     while (out_bytes_ > 0) {
         if (writing_ == 0) writing_ = std::min(out_bytes_, record_bytes_max);
         const auto done = socket_.write(std::span{out_}.first(writing_));
@@ -148,25 +148,25 @@ bool TlsLink::flush() {
         writing_ = 0;  // it says what it took, which may be less
         out_bytes_ -= *done;
         std::memmove(out_.data(), &out_[*done], out_bytes_);
-        said_us_ = monotonic_us();
+        said_us_ = time_.monotonic_us();
     }
     return true;
 }
 
-void TlsLink::keep_alive() {
-    if (monotonic_us() - said_us_ < ping_us || room() < 2) return;
+void MqttSession::keep_alive() {
+    if (time_.monotonic_us() - said_us_ < ping_us || room() < 2) return;
     put(0xC0);
     put(0);
 }
 
-void TlsLink::drop_heard() {
+void MqttSession::drop_heard() {
     if (heard_ == 0) return;
     in_bytes_ -= heard_;
     std::memmove(in_.data(), &in_[heard_], in_bytes_);
     heard_ = 0;
 }
 
-std::size_t TlsLink::packet(std::span<const std::uint8_t>& body) {
+std::size_t MqttSession::packet(std::span<const std::uint8_t>& body) {
     if (in_bytes_ < 2) return 0;
     auto rest = std::span<const std::uint8_t>{in_}.first(in_bytes_).subspan(1);
     std::size_t bytes = 0;
@@ -181,7 +181,7 @@ std::size_t TlsLink::packet(std::span<const std::uint8_t>& body) {
     return head + bytes;
 }
 
-bool TlsLink::hear_publish(
+bool MqttSession::hear_publish(
     std::uint8_t head, std::span<const std::uint8_t> body, hal::LinkEvent& event
 ) {
     const unsigned qos = head >> 1U & 3U;
@@ -204,7 +204,9 @@ bool TlsLink::hear_publish(
     return true;
 }
 
-bool TlsLink::hear(std::uint8_t head, std::span<const std::uint8_t> body, hal::LinkEvent& event) {
+bool MqttSession::hear(
+    std::uint8_t head, std::span<const std::uint8_t> body, hal::LinkEvent& event
+) {
     event = {};
     switch (head >> 4U) {
         case 2:  // CONNACK
@@ -242,17 +244,17 @@ bool TlsLink::hear(std::uint8_t head, std::span<const std::uint8_t> body, hal::L
     }
 }
 
-bool TlsLink::poll(hal::LinkEvent& event) {
+bool MqttSession::poll(hal::LinkEvent& event) {
     drop_heard();
     if (phase_ == Phase::waiting) {
         reach();
         return false;
     }
     const auto state = socket_.step();
-    if (state == TlsSocket::State::closed) return lose(socket_.reason(), event);
-    if (phase_ != Phase::open && monotonic_us() >= next_us_)
+    if (state == Socket::State::closed) return lose(socket_.reason(), event);
+    if (phase_ != Phase::open && time_.monotonic_us() >= next_us_)
         return lose("no answer from the broker", event);
-    if (state != TlsSocket::State::open) return false;
+    if (state != Socket::State::open) return false;
     if (phase_ == Phase::reaching) greet();
     keep_alive();
     if (!flush()) return lose(socket_.reason(), event);
@@ -260,7 +262,7 @@ bool TlsLink::poll(hal::LinkEvent& event) {
         return lose(socket_.reason(), event);
     } else if (*got > 0) {
         in_bytes_ += *got;
-        heard_us_ = monotonic_us();
+        heard_us_ = time_.monotonic_us();
     }
     constexpr std::size_t answer_bytes = 4;
     constexpr int packets_max = 8;
@@ -273,8 +275,9 @@ bool TlsLink::poll(hal::LinkEvent& event) {
         if (heard_ == 0) break;
         drop_heard();
     }
-    if (monotonic_us() - heard_us_ > silence_us_max) return lose("the broker is silent", event);
+    if (time_.monotonic_us() - heard_us_ > silence_us_max)
+        return lose("the broker is silent", event);
     return false;
 }
 
-}  // namespace stator::cortex_m
+}  // namespace stator::session

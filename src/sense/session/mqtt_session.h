@@ -1,4 +1,4 @@
-// TlsLink is the node's link on the board: MQTT 5 over one TlsSocket, QoS 1, nothing kept.
+// An MqttSession is a microcontroller's link: MQTT 5 over one Socket, QoS 1, nothing kept.
 //
 // What was not acknowledged when the connection went is the node's outbox's to send again. It comes
 // back by itself, after a pause that doubles, with jitter. One packet at a time is read; a packet
@@ -7,7 +7,8 @@
 
 #include "sense/hal/board.h"
 #include "sense/hal/link.h"
-#include "sense/port/cortex_m/tls_socket.h"
+#include "sense/session/socket.h"
+#include "shared/base/fixed.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/topics.h"
 
@@ -16,19 +17,19 @@
 #include <cstdint>
 #include <span>
 
-namespace stator::cortex_m {
+namespace stator::session {
 
-struct Server {
-    ip_addr_t address{};
-    std::uint16_t port = 0;
-    const char* host = "";  // the name in its certificate; ends with a zero byte
-};
-
-class TlsLink final : public hal::Link {
+class MqttSession final : public hal::Link {
   public:
-    // `id`: the device's, which is the client's; outlives the link.
-    TlsLink(Tls& tls, hal::Entropy& entropy, const Server& server, std::string_view id)
-        : socket_{tls}, entropy_{entropy}, server_{server}, id_{id} {}
+    // `id`: the device's, which is the client's. It and the doors outlive the session.
+    MqttSession(
+        Socket& socket,
+        hal::Time& time,
+        hal::Entropy& entropy,
+        const Server& server,
+        std::string_view id
+    )
+        : socket_{socket}, time_{time}, entropy_{entropy}, server_{server}, id_{id} {}
 
     [[nodiscard]] base::Result<void> subscribe(std::string_view topic) override;
     [[nodiscard]] base::Result<std::uint32_t> publish(
@@ -68,7 +69,8 @@ class TlsLink final : public hal::Link {
     void put_text(std::string_view text);
     void put_length(std::size_t value);
 
-    TlsSocket socket_;
+    Socket& socket_;
+    hal::Time& time_;
     hal::Entropy& entropy_;
     Server server_;
     std::string_view id_;
@@ -89,4 +91,4 @@ class TlsLink final : public hal::Link {
     std::array<std::uint8_t, packet_bytes_max> in_{};
 };
 
-}  // namespace stator::cortex_m
+}  // namespace stator::session

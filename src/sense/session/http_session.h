@@ -1,4 +1,4 @@
-// TlsFetch is the node's Fetch on the board: HTTP/1.1 over one TlsSocket, kept open for a while.
+// An HttpSession is a microcontroller's Fetch: HTTP/1.1 over one Socket, kept open for a while.
 //
 // A handshake costs far more than what is asked, so the connection stays for the next question to
 // the same service; tend() closes it when none comes, for it holds a third of the TLS pool. Only
@@ -6,22 +6,23 @@
 // whole as that comes by.
 #pragma once
 
+#include "sense/hal/board.h"
 #include "sense/hal/fetch.h"
-#include "sense/port/cortex_m/tls_link.h"
+#include "sense/session/socket.h"
 #include "shared/base/fixed.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
-namespace stator::cortex_m {
+namespace stator::session {
 
-class TlsFetch final : public hal::Fetch {
+class HttpSession final : public hal::Fetch {
   public:
     static constexpr std::size_t chunk_bytes_max = 2048;
 
-    TlsFetch(Tls& tls, const Server& devices, const Server& models)
-        : socket_{tls}, devices_{devices}, models_{models} {}
+    HttpSession(Socket& socket, hal::Time& time, const Server& devices, const Server& models)
+        : socket_{socket}, time_{time}, devices_{devices}, models_{models} {}
 
     [[nodiscard]] base::Result<void> start(const hal::FetchRequest& request) override;
     [[nodiscard]] base::Result<hal::FetchReply> poll() override;
@@ -43,7 +44,8 @@ class TlsFetch final : public hal::Fetch {
     [[nodiscard]] bool take_head(std::size_t bytes);
     [[nodiscard]] bool body_whole();
 
-    TlsSocket socket_;
+    Socket& socket_;
+    hal::Time& time_;
     Server devices_;
     Server models_;
     hal::Service service_ = hal::Service::devices;  // that the socket is open to
@@ -66,4 +68,4 @@ class TlsFetch final : public hal::Fetch {
     std::array<std::uint8_t, chunk_bytes_max + head_bytes_max> buffer_{};
 };
 
-}  // namespace stator::cortex_m
+}  // namespace stator::session

@@ -1,11 +1,11 @@
-#include "sense/port/cortex_m/tls_fetch.h"
+#include "sense/session/http_session.h"
 
 #include "shared/wire/decimal.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace stator::cortex_m {
+namespace stator::session {
 namespace {
 
 using base::Fault;
@@ -43,7 +43,7 @@ bool append_number(base::FixedString<640>& text, std::size_t value) {
 
 }  // namespace
 
-bool TlsFetch::compose(const hal::FetchRequest& request) {
+bool HttpSession::compose(const hal::FetchRequest& request) {
     question_.clear();
     auto& text = question_;
     const bool post = !request.form.empty();
@@ -60,18 +60,18 @@ bool TlsFetch::compose(const hal::FetchRequest& request) {
            text.append("\r\n\r\n");
 }
 
-Result<void> TlsFetch::start(const hal::FetchRequest& request) {
+Result<void> HttpSession::start(const hal::FetchRequest& request) {
     if (request.bytes_max == 0 || request.bytes_max > chunk_bytes_max || !compose(request))
         return std::unexpected{Fault::bad_input};
     offset_ = request.form.empty() ? request.offset : 0;
     bytes_max_ = request.bytes_max;
-    end_us_ = monotonic_us() + question_us_max;
-    again_ = service_ == request.service && socket_.step() == TlsSocket::State::open;
+    end_us_ = time_.monotonic_us() + question_us_max;
+    again_ = service_ == request.service && socket_.step() == Socket::State::open;
     service_ = request.service;
     return reach();
 }
 
-Result<void> TlsFetch::reach() {
+Result<void> HttpSession::reach() {
     size_ = asked_bytes_ = 0;
     if (again_) {
         phase_ = Phase::asking;
@@ -79,7 +79,7 @@ Result<void> TlsFetch::reach() {
     }
     const Server& server = service_ == hal::Service::devices ? devices_ : models_;
     phase_ = Phase::idle;
-    const auto done = socket_.connect(server.address, server.port, server.host);
+    const auto done = socket_.connect(server);
     if (done)
         phase_ = Phase::reaching;
     else
@@ -87,7 +87,7 @@ Result<void> TlsFetch::reach() {
     return done;
 }
 
-Fault TlsFetch::failed(std::string_view why) {
+Fault HttpSession::failed(std::string_view why) {
     // The server may close an idle connection at any time; a fresh one is tried before that counts.
     if (again_ && size_ == 0 && phase_ <= Phase::head) {
         again_ = false;
@@ -99,7 +99,7 @@ Fault TlsFetch::failed(std::string_view why) {
     return Fault::io;
 }
 
-bool TlsFetch::read_more() {
+bool HttpSession::read_more() {
     if (size_ == buffer_.size()) return true;
     const auto got = socket_.read(std::span{buffer_}.subspan(size_));
     if (!got) return false;
@@ -107,7 +107,7 @@ bool TlsFetch::read_more() {
     return true;
 }
 
-bool TlsFetch::take_head(std::size_t bytes) {
+bool HttpSession::take_head(std::size_t bytes) {
     const std::string_view head{reinterpret_cast<const char*>(buffer_.data()), bytes};
     const auto status = wire::to_integer(head.substr(std::min<std::size_t>(9, bytes), 3));
     const auto length = wire::to_integer(header(head, "content-length"));
@@ -133,7 +133,7 @@ bool TlsFetch::take_head(std::size_t bytes) {
     return true;
 }
 
-bool TlsFetch::body_whole() {
+bool HttpSession::body_whole() {
     if (skip_ > 0) {
         const std::size_t now = std::min(skip_, size_);
         skip_ -= now;
@@ -144,15 +144,15 @@ bool TlsFetch::body_whole() {
     return skip_ == 0 && size_ >= wanted_;
 }
 
-Result<hal::FetchReply> TlsFetch::poll() {
+Result<hal::FetchReply> HttpSession::poll() {
     if (phase_ == Phase::idle) return std::unexpected{Fault::io};
-    if (monotonic_us() >= end_us_) {
+    if (time_.monotonic_us() >= end_us_) {
         again_ = false;
         return std::unexpected{failed("no answer in time")};
     }
     const auto state = socket_.step();
-    if (state == TlsSocket::State::closed) return std::unexpected{failed(socket_.reason())};
-    if (state != TlsSocket::State::open) return std::unexpected{Fault::again};
+    if (state == Socket::State::closed) return std::unexpected{failed(socket_.reason())};
+    if (state != Socket::State::open) return std::unexpected{Fault::again};
     if (phase_ == Phase::reaching) phase_ = Phase::asking;
     if (phase_ == Phase::asking) {
         const std::string_view rest = question_.view().substr(asked_bytes_);
@@ -178,7 +178,7 @@ Result<hal::FetchReply> TlsFetch::poll() {
     if (!body_whole()) return std::unexpected{Fault::again};
     phase_ = Phase::idle;
     if (!keep_ || passed_ + size_ != length_) socket_.close();
-    end_us_ = monotonic_us() + idle_us_max;
+    end_us_ = time_.monotonic_us() + idle_us_max;
     return hal::FetchReply{
         .status = status_,
         .bytes = std::as_bytes(std::span{buffer_}.first(wanted_)),
@@ -186,8 +186,8 @@ Result<hal::FetchReply> TlsFetch::poll() {
     };
 }
 
-void TlsFetch::tend() {
-    if (phase_ == Phase::idle && monotonic_us() >= end_us_) socket_.close();
+void HttpSession::tend() {
+    if (phase_ == Phase::idle && time_.monotonic_us() >= end_us_) socket_.close();
 }
 
-}  // namespace stator::cortex_m
+}  // namespace stator::session
