@@ -21,6 +21,13 @@ void skip_blanks(std::string_view& text) {
     text.remove_prefix(end);
 }
 
+std::string_view without_blanks(std::string_view text) {
+    skip_blanks(text);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    return text;
+}
+
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -338,7 +345,7 @@ std::size_t utf8_length(std::string_view text) {
 Result<Value> Value::parse(std::string_view text, std::size_t bytes_max) {
     if (text.size() > bytes_max) return std::unexpected{Fault::full};
     if (!Checker{text}.document()) return std::unexpected{Fault::bad_input};
-    return Value{take_value(text)};
+    return Value{without_blanks(text)};
 }
 
 Kind Value::kind() const {
@@ -398,8 +405,10 @@ Result<std::string_view> Value::text(std::span<char> into) const {
 bool Value::is(std::string_view text) const {
     if (kind() != Kind::string) return false;
     std::string_view rest = raw_.substr(1, raw_.size() - 2);
-    // An escape is longer than what it stands for.
-    if (rest.find('\\') == std::string_view::npos) return rest == text;
+    // An escape is longer than what it stands for; most strings differ at the first look.
+    if (rest.size() <= text.size()) return rest == text && !text.contains('\\');
+    if (!text.empty() && rest.front() != text.front() && rest.front() != '\\') return false;
+    if (rest.find('\\') == std::string_view::npos) return false;
     while (!rest.empty()) {
         const Glyph glyph = glyph_of(rest);
         if (!text.starts_with(std::string_view{glyph.bytes.data(), glyph.size})) return false;

@@ -42,6 +42,23 @@ TEST(Json, ReadsMembersByNameThroughBlanksAndEscapes) {
     EXPECT_EQ(root->text("a", text).error(), base::Fault::bad_input);
 }
 
+TEST(Json, ComparesWhatAStringStandsForNotHowItIsWritten) {
+    const auto is = [](std::string_view json, std::string_view text) {
+        const auto value = Value::parse(json);
+        return value && value->is(text);
+    };
+    EXPECT_TRUE(is(R"("seq")", "seq"));
+    EXPECT_TRUE(is("\"\\u0073eq\"", "seq"));
+    EXPECT_TRUE(is("\"s\\u0065q\"", "seq"));
+    EXPECT_TRUE(is(R"("")", ""));
+    EXPECT_FALSE(is(R"("a")", ""));
+    EXPECT_FALSE(is(R"("")", "a"));
+    EXPECT_FALSE(is(R"("seq2")", "seq"));
+    EXPECT_FALSE(is(R"("se")", "seq"));
+    EXPECT_FALSE(is(R"("\n")", R"(\n)"));
+    EXPECT_TRUE(is(R"("\n")", "\n"));
+}
+
 TEST(Json, RefusesWhatRfc8259DoesNotAllow) {
     const std::vector<std::string> refused = {
         "",
