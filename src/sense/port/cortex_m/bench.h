@@ -3,7 +3,10 @@
 //
 //   board -> `bench.ask`:     op u8 | argument u8 | count u16      r: channel, samples   f: flow
 //   bench -> `bench.answer`:  r: count x u16    f: float           v: degrees   p: pump 0 or 1
+//   s: three bytes of chance   s: "STAT" and the question
 //
+// A board that lost its power in the middle leaves an answer in the pipe, which would be taken for
+// the next board's: that begins with `s`, and passes over all that lies before its answer.
 // The emulation stands still until the bench has answered, as it does for any semihosting call.
 // A bench that is gone is a converter that does not answer: Fault::io from then on.
 #pragma once
@@ -28,6 +31,7 @@ class Bench final : public hal::Adc, public hal::Actuators {
 
   private:
     bool ask(char op, std::uint8_t argument, std::uint16_t count);
+    [[nodiscard]] bool pass_over_old_answers();
     [[nodiscard]] bool answer(std::span<std::byte> into);
 
     std::int32_t ask_ = -1;
