@@ -113,7 +113,7 @@ class Network(unittest.TestCase):
         wait_until("the broker", lambda: "Opening ipv4 listen socket" in self.log.read_text())
         return port
 
-    def board(self, server="server", identity="board", ca="ca", clock=None, bound=BOUND):
+    def board(self, server="server", identity="board", ca="ca", clock=None, bound=BOUND, counted=False):
         clock = clock or TimeServer()
         self.addCleanup(clock.close)
         fields = [
@@ -132,7 +132,8 @@ class Network(unittest.TestCase):
             [tool("qemu-system-arm"), "-M", "mps2-an386", "-display", "none", "-monitor", "none",
              "-serial", "stdio", "-kernel", BUILD / "network_image.elf",
              "-nic", "user,model=lan9118", "-semihosting-config", "enable=on,target=native",
-             "-device", f"loader,file={file},addr={FIELDS_AT:#x},force-raw=on"],
+             "-device", f"loader,file={file},addr={FIELDS_AT:#x},force-raw=on",
+             *(["-icount", "shift=6"] if counted else [])],
             capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
         )
         return done.stdout
@@ -143,7 +144,7 @@ class Network(unittest.TestCase):
         return found.group(1)
 
     def test_a_message_is_acknowledged_over_mutual_tls(self):
-        text = self.board()
+        text = self.board(counted=True)  # instructions are the board's time
         self.assertEqual(self.result(text), "acknowledged", text + self.log.read_text())
         log = self.log.read_text()
         self.assertIn("Received PUBLISH from board-1", log)

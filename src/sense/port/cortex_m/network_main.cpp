@@ -8,6 +8,7 @@
 #include "sense/port/cortex_m/tls_socket.h"
 #include "shared/wire/decimal.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -86,6 +87,21 @@ struct Board {
 };
 
 std::optional<Board> the_board;
+std::uint32_t step_ticks_max = 0;
+std::uint64_t handshake_ticks = 0;
+
+void say_cost(std::string_view what, std::uint64_t value) {
+    print("cost ");
+    print(what);
+    print(" = ");
+    cortex_m::print_number(value);
+    print("\n");
+}
+
+// Instructions, when the emulator counts them as 64 ns each.
+std::uint64_t instructions(std::uint64_t ticks) {
+    return ticks * 40 / 64;
+}
 
 bool session(Board& board, std::string_view id) {
     std::array<std::uint8_t, 128> packet{0x10};
@@ -133,7 +149,11 @@ int run() {
     if (const auto asked = board.socket.connect(broker); !asked)
         return ended(asked.error() == base::Fault::again ? "no clock" : "no connection");
     static_cast<void>(board.wait(session_us_max, [&] {
+        const std::uint32_t begun = cortex_m::timer_ticks();
         const auto state = board.socket.step();
+        const std::uint32_t ticks = cortex_m::timer_ticks() - begun;
+        step_ticks_max = std::max(step_ticks_max, ticks);
+        handshake_ticks += ticks;
         return state == TlsSocket::State::open || state == TlsSocket::State::closed;
     }));
     if (board.socket.step() != TlsSocket::State::open) return ended(board.socket.reason());
@@ -148,10 +168,9 @@ int run() {
 int main() {
     cortex_m::board_start();
     const int code = run();
-    print("cost tls_pool = ");
-    cortex_m::print_number(cortex_m::Tls::pool_bytes_most());
-    print("\ncost stack = ");
-    cortex_m::print_number(cortex_m::stack_bytes_used());
-    print("\n");
+    say_cost("tls_pool", cortex_m::Tls::pool_bytes_most());
+    say_cost("stack", cortex_m::stack_bytes_used());
+    say_cost("handshake", instructions(handshake_ticks));
+    say_cost("handshake_step", instructions(step_ticks_max));
     return code;
 }

@@ -17,6 +17,8 @@ namespace stator::cortex_m {
 namespace {
 
 constexpr std::size_t pool_bytes = 32U << 10U;
+// Of sums on the curve, of which a signature takes thousands, in one step.
+constexpr unsigned curve_sums_max = 100;
 alignas(8) std::array<unsigned char, pool_bytes> pool;
 Clock* the_clock = nullptr;  // mbedTLS asks for the time without saying who it is
 
@@ -44,6 +46,7 @@ std::string_view Tls::start(const Identity& identity) {
     const auto parse = [](mbedtls_x509_crt& into, std::span<const std::uint8_t> pem) {
         return mbedtls_x509_crt_parse(&into, pem.data(), pem.size()) == 0;
     };
+    mbedtls_ecp_set_max_ops(curve_sums_max);
     if (mbedtls_ctr_drbg_seed(&random_, mbedtls_entropy_func, &entropy_, nullptr, 0) != 0)
         return "no source of chance";
     if (!parse(ca_, identity.ca_pem)) return "the CA cannot be read";
@@ -115,7 +118,8 @@ TlsSocket::State TlsSocket::step() {
     const int done = mbedtls_ssl_handshake(&session_);
     if (done == 0) {
         state_ = State::open;
-    } else if (done != MBEDTLS_ERR_SSL_WANT_READ && done != MBEDTLS_ERR_SSL_WANT_WRITE) {
+    } else if (done != MBEDTLS_ERR_SSL_WANT_READ && done != MBEDTLS_ERR_SSL_WANT_WRITE &&
+               done != MBEDTLS_ERR_SSL_CRYPTO_IN_PROGRESS) {
         const std::uint32_t bad = mbedtls_ssl_get_verify_result(&session_);
         const bool judged = done == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
         if (judged && (bad & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0)
