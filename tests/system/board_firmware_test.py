@@ -111,8 +111,8 @@ class BoardFirmware(BoardBesideSite):
         states = [e["state"] for e in self.events("firmware") if e["release"] == 2]
         self.assertEqual(states, ["downloading", "downloaded", "trial", "confirmed"])
         self.assertIn("boot: slot 1, on trial\nfirmware 0.1.2\n", self.board.text())
-        starts = [e["firmware"] for e in self.events("started")]
-        self.assertEqual(starts[-1], "0.1.2", starts)
+        starts = [(e["firmware"], e["cause"]) for e in self.events("started")]
+        self.assertEqual(starts[-1], ("0.1.2", "restart"), starts)
         self.assertNotIn("!!", self.board.text())
         type(self).release = 2
 

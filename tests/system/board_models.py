@@ -84,9 +84,15 @@ class BoardBesideSite(unittest.TestCase):
         cls.registry = Registry(cls.site)
         cls.addClassCleanup(cls.registry.server_close)
         cls.addClassCleanup(cls.registry.shutdown)
-        cls.board.provision(cls.site, models_port=cls.registry.server_address[1])
+        cls.board.provision(cls.site, models_port=cls.registry.server_address[1],
+                            image=cls.firmware())
         cls.board.start()
         cls.wait_for_board("\nactivated")
+
+    @classmethod
+    def firmware(cls):
+        """An image in the program's place, where a test needs another."""
+        return None
 
     @classmethod
     def wait_for_board(cls, words):

@@ -35,10 +35,14 @@ class Board:
         wait_until("the registry", lambda: registry_answers(site), 60)
         wait_until("the bench", (self.folder / "bench.answer").exists, 60)
 
-    def provision(self, site, device="14333616", models_port=None, environment=None):
+    def provision(self, site, device="14333616", models_port=None, environment=None, image=None):
         """As a factory: the running registry enrols the device, its page goes into the image."""
+        plain = BUILD / "node_image.bin"
+        if image:
+            plain = self.folder / "factory.bin"
+            plain.write_bytes(image)
         ports = {"STATOR_PORTS_MODELS": str(models_port)} if models_port else {}
-        firmware = self.pack(site, BUILD / "node_image.bin", "1.bin", release=1)
+        firmware = self.pack(site, plain, "1.bin", release=1)
         done = subprocess.run(
             [STATOR, "device", "flash", device, self.flash, "--time-port", str(self.clock.port),
              "--firmware", firmware, "--state", site.state],

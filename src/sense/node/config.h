@@ -3,6 +3,7 @@
 
 #include "shared/base/fixed.h"
 #include "shared/interlock/interlock.h"
+#include "shared/wire/messages.h"
 #include "shared/wire/topics.h"
 
 #include <cstddef>
@@ -13,6 +14,7 @@ namespace stator::node {
 struct Config {
     wire::Topics topics;
     base::FixedString<32> firmware = STATOR_VERSION;
+    wire::Word started_by;  // why it started, where the port knows
 
     std::uint32_t interval_ms = 1'000;  // between readings
     bool listens_to_alerts = true;      // role actor

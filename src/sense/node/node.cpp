@@ -55,6 +55,7 @@ bool Node::step() {
             wire::StartedEvent started;
             started.firmware = config_.firmware.view();
             started.model = engine_.model();
+            started.cause = config_.started_by;
             outbox_.push(started, hal_.time.unix_ms());
         }
         if (now_us_ >= next_reading_us_ && !about_to_leave()) {

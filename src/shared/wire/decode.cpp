@@ -153,6 +153,7 @@ Result<DeviceEvent> read_what(Reader& reader, DeviceEvent& event, std::string_vi
         StartedEvent started;
         reader.text("firmware", started.firmware);
         reader.text("model", started.model);
+        reader.text("cause", started.cause);
         event.what = started;
     } else if (kind == "model") {
         ModelEvent model;

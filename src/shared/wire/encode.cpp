@@ -21,6 +21,7 @@ void write_values(Writer& writer, std::string_view name, const Values& values) {
 
 void write_what(Writer& writer, const StartedEvent& started) {
     writer.member("firmware", started.firmware.view()).member("model", started.model.view());
+    if (!started.cause.empty()) writer.member("cause", started.cause.view());
 }
 
 void write_what(Writer& writer, const ModelEvent& model) {

@@ -146,6 +146,7 @@ struct FirmwareEvent {
 struct StartedEvent {
     Word firmware;
     FileName model;
+    Word cause;  // power-on, restart, watchdog, fault, brown-out; empty: not known
 };
 
 struct DeviceEvent {

@@ -159,7 +159,7 @@ TEST(Messages, EveryDeviceEventReadsBackWhole) {
     event.seq = 30;
     ActionEvent action{"backup", "c1", ActionState::effect_observed, "", 180, 12.5F};
     const std::vector<decltype(event.what)> all = {
-        StartedEvent{"0.1.0", "M"},
+        StartedEvent{"0.1.0", "M", "watchdog"},
         ModelEvent{ModelState::refused, "M", 4, "signature does not verify"},
         action,
         GapEvent{5, 9, "the ring was full"},

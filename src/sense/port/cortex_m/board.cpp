@@ -4,12 +4,14 @@
 
 extern "C" std::uint32_t stator_bss_end;
 extern "C" std::uint32_t stator_stack_top;
+extern "C" volatile std::uint32_t stator_note[2];  // magic, cause
 
 namespace stator::cortex_m {
 namespace {
 
 constexpr std::uintptr_t uart0 = 0x4000'4000;
 constexpr std::uintptr_t dual_timer = 0x4000'2000;
+constexpr std::uint32_t note_magic = 0x45544F4E;  // "NOTE"
 
 volatile std::uint32_t& word(std::uintptr_t address) {
     return *reinterpret_cast<volatile std::uint32_t*>(address);
@@ -50,6 +52,18 @@ void print_number(std::uint64_t value) {
     } while (value != 0);
     while (count > 0)
         put(digits[--count]);
+}
+
+void leave_note(Cause cause) {
+    stator_note[0] = note_magic;
+    stator_note[1] = static_cast<std::uint32_t>(cause);
+}
+
+std::string_view take_note() {
+    constexpr std::array<std::string_view, 4> names = {"power-on", "restart", "fault", "watchdog"};
+    const std::uint32_t cause = stator_note[0] == note_magic ? stator_note[1] : 0;
+    leave_note(Cause::watchdog);
+    return names[cause % names.size()];
 }
 
 std::uint32_t timer_ticks() {

@@ -19,6 +19,13 @@ void print_number(std::uint64_t value);
 // The deepest the stack has been since the reset: the rest still has its paint.
 [[nodiscard]] std::size_t stack_bytes_used();
 
+// Why the processor started, told from one start to the next by a note in RAM that no start-up code
+// touches: a power cut loses it. Taking it leaves the note for an end that nobody could write one
+// before, the watchdog's own reset.
+enum class Cause : std::uint32_t { power_on, restart, fault, watchdog };
+void leave_note(Cause cause);
+[[nodiscard]] std::string_view take_note();  // as the `started` event has it
+
 // Arm's numbers of the operations.
 inline constexpr std::uint32_t sys_open = 1, sys_close = 2, sys_write = 5, sys_read = 6;
 std::int32_t semihost(std::uint32_t operation, const std::uint32_t* arguments);

@@ -119,7 +119,7 @@ std::string_view start_network() {
     return {};
 }
 
-void start_node() {
+void start_node(std::string_view cause) {
     const hal::Hal hal{
         board.bench,
         board.bench,
@@ -135,6 +135,7 @@ void start_node() {
     };
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
+    config.started_by = cause;
     config.interval_ms = board.page.facts.interval_ms;
     config.chunk_bytes = session::HttpSession::chunk_bytes_max;
     board.node.emplace(
@@ -227,8 +228,11 @@ extern "C" void stator_dead() {
 
 int main() {
     cortex_m::board_start();
+    const std::string_view cause = cortex_m::take_note();
     print("firmware ");
     Log::say(board.program.version());
+    print("started by ");
+    Log::say(cause);
     const auto page =
         factory::read_page({reinterpret_cast<const std::byte*>(page_at), factory::page_bytes_max});
     if (!page) {
@@ -238,11 +242,11 @@ int main() {
     board.page = *page;
     if (const auto why = start_network(); !why.empty()) {
         Log::say(why);
-        if (board.program.on_trial()) cortex_m::restart();  // the one before could
+        if (board.program.on_trial()) board.program.restart();  // the one before could
         return 1;
     }
     board.bench.start();
-    start_node();
+    start_node(cause);
     Display display;
     for (;;) {
         board.network->step();

@@ -6,6 +6,7 @@
 namespace stator::cortex_m {
 
 void Program::restart() {
+    leave_note(Cause::restart);
     cortex_m::restart();
 }
 

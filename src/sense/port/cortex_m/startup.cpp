@@ -19,6 +19,8 @@ extern void (*stator_init_end[])();
 [[noreturn]] void stator_reset();
 [[noreturn]] void stator_fault();
 [[noreturn]] void stator_fault_at(const std::uint32_t* frame);
+[[noreturn]] void stator_hung();
+[[noreturn]] void stator_hung_at(const std::uint32_t* frame);
 [[noreturn]] void abort();
 [[noreturn]] void stator_dead();
 [[noreturn]] void __assert_func(const char* file, int line, const char*, const char* what);
@@ -36,6 +38,7 @@ constexpr std::array<Vector, vector_count - 1> handlers() {
     std::array<Vector, vector_count - 1> made{};
     made.fill(stator_fault);  // no interrupt is used: every one is a fault
     made[0] = stator_reset;
+    made[1] = stator_hung;  // the watchdog's first expiry
     return made;
 }
 
@@ -46,7 +49,10 @@ struct Vectors {
 
 [[gnu::section(".vectors"), gnu::used]] const Vectors vectors{&stator_stack_top, handlers()};
 
-[[noreturn]] void die(std::string_view why) {
+using stator::cortex_m::Cause;
+
+[[noreturn]] void die(std::string_view why, Cause cause = Cause::fault) {
+    stator::cortex_m::leave_note(cause);
     print("\n!! ");
     print(why);
     print("\n");
@@ -70,6 +76,16 @@ extern "C" void stator_fault_at(const std::uint32_t* frame) {
 
 extern "C" [[gnu::naked]] void stator_fault() {
     asm volatile("mov r0, sp\n b stator_fault_at");
+}
+
+extern "C" void stator_hung_at(const std::uint32_t* frame) {
+    print("\n!! the watchdog was not fed; at ");
+    stator::cortex_m::print_hex(frame[6]);
+    die("it starts again", Cause::watchdog);
+}
+
+extern "C" [[gnu::naked]] void stator_hung() {
+    asm volatile("mov r0, sp\n b stator_hung_at");
 }
 
 extern "C" void __assert_func(const char* file, int, const char*, const char* what) {

@@ -1,7 +1,7 @@
 // The watchdog of the board: once started it ends in the boot stage whoever does not feed it.
 //
-// Its first expiry is the non-maskable interrupt, which every program of ours takes as its death;
-// the second, for one that has no vectors any more, is a reset by itself.
+// Its first expiry is the non-maskable interrupt, which every program of ours takes as its death,
+// and leaves word of it; the second, for one that has no vectors any more, is a reset by itself.
 #pragma once
 
 #include <cstdint>
