@@ -1,9 +1,9 @@
 #include "app/config/config.h"
 
 #include "app/config/keys.h"
+#include "world/settings/read_toml.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cctype>
@@ -185,16 +185,9 @@ std::string environment_name(const std::string& key) {
 }  // namespace
 
 Outcome<void> read_toml(Config& config, std::string_view toml, const std::string& file) {
-    toml::table root;
-    try {
-        root = toml::parse(toml, file);
-    } catch (const toml::parse_error& error) {
-        return fail(
-            base::Fault::bad_input,
-            fmt::format("{}:{}: {}", file, error.source().begin.line, error.description())
-        );
-    }
-    for (const auto& [key, node] : root) {
+    const auto root = settings::read_toml(toml, file);
+    if (!root) return std::unexpected{root.error()};
+    for (const auto& [key, node] : *root) {
         const std::string name{key.str()};
         if (name == "asset") {
             if (auto done = read_assets(config, node, file); !done) return done;

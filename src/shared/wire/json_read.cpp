@@ -21,13 +21,6 @@ void skip_blanks(std::string_view& text) {
     text.remove_prefix(end);
 }
 
-std::string_view without_blanks(std::string_view text) {
-    skip_blanks(text);
-    while (!text.empty() && is_blank(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
-
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -345,7 +338,8 @@ std::size_t utf8_length(std::string_view text) {
 Result<Value> Value::parse(std::string_view text, std::size_t bytes_max) {
     if (text.size() > bytes_max) return std::unexpected{Fault::full};
     if (!Checker{text}.document()) return std::unexpected{Fault::bad_input};
-    return Value{without_blanks(text)};
+    skip_blanks(text);
+    return Value{text.substr(0, text.find_last_not_of(" \t\r\n") + 1)};
 }
 
 Kind Value::kind() const {

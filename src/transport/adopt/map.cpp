@@ -2,9 +2,9 @@
 
 #include "shared/wire/topics.h"
 #include "transport/adopt/url.h"
+#include "world/settings/read_toml.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
@@ -398,29 +398,6 @@ class SourceReader {
     Source made_;
 };
 
-// toml++ 3.3 stops the process by an assertion on a header like `[?]`: said here before it sees it.
-Outcome<void> check_headers(std::string_view toml, const std::string& file) {
-    constexpr std::string_view blanks = " \t";
-    for (std::size_t line = 1; !toml.empty(); ++line) {
-        const std::size_t end = toml.find('\n');
-        std::string_view text = toml.substr(0, end);
-        toml.remove_prefix(end == std::string_view::npos ? toml.size() : end + 1);
-        text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-        if (!text.starts_with('[')) continue;
-        text.remove_prefix(std::min(text.find_first_not_of("[ \t"), text.size()));
-        const char first = text.empty() ? ']' : text.front();
-        const bool fine = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') ||
-                          (first >= '0' && first <= '9') || first == '_' || first == '-' ||
-                          first == '"' || first == '\'';
-        if (!fine)
-            return fail(
-                base::Fault::bad_input,
-                fmt::format("{}:{}: after [ a name is expected: [broker.NAME]", file, line)
-            );
-    }
-    return {};
-}
-
 class Reader {
   public:
     Reader(const toml::table& root, const std::string& file, std::span<const asset::Asset> assets)
@@ -482,17 +459,9 @@ Outcome<Map> read_map(
 ) {
     if (toml.size() > map_bytes_max)
         return fail(base::Fault::bad_input, file + ": a map has at most 1 MiB");
-    if (auto good = check_headers(toml, file); !good) return std::unexpected(good.error());
-    toml::table root;
-    try {
-        root = toml::parse(toml, file);
-    } catch (const toml::parse_error& error) {
-        return fail(
-            base::Fault::bad_input,
-            fmt::format("{}:{}: {}", file, error.source().begin.line, error.description())
-        );
-    }
-    return Reader{root, file, assets}.read();
+    const auto root = settings::read_toml(toml, file);
+    if (!root) return std::unexpected{root.error()};
+    return Reader{*root, file, assets}.read();
 }
 
 }  // namespace stator::adopt
