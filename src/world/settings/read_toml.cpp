@@ -1,5 +1,7 @@
 #include "world/settings/read_toml.h"
 
+#include "shared/wire/json.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,54 +24,88 @@ bool header_has_name(std::string_view line) {
     return name != std::string_view::npos && begins_name(line[name]);
 }
 
-// Where the string that begins `text` ends, with its quotes; the whole of it where it does not.
-std::size_t length_of_string(std::string_view text) {
-    const char quote = text.front();
-    for (std::size_t i = 1; i < text.size(); ++i) {
-        if (text[i] == quote) return i + 1;
-        if (text[i] == '\\' && quote == '"') ++i;
-    }
-    return text.size();
+// The code point of a valid UTF-8 sequence of two bytes or more.
+std::uint32_t point_of(std::string_view sequence) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+    std::uint32_t point = byte(0) & (0x7FU >> sequence.size());
+    for (std::size_t i = 1; i < sequence.size(); ++i)
+        point = point << 6U | (byte(i) & 0x3FU);
+    return point;
 }
 
-// What toml++ must not see in a line, or empty. `depth` counts the brackets that are open.
-std::string_view wrong_in(std::string_view line, std::size_t& depth) {
-    if (depth == 0 && is_header(line) && !header_has_name(line))
-        return "after [ a name is expected";
-    while (!line.empty() && line.front() != '#') {
-        const char c = line.front();
-        std::size_t taken = 1;
-        if (line.starts_with(R"(""")") || line.starts_with("'''"))
-            return "a text of several lines is not taken: write it in one";
-        if (c == '"' || c == '\'') taken = length_of_string(line);
-        if (static_cast<unsigned char>(c) >= 0x80)
-            return "a letter beyond ASCII stands outside quotes";
-        if (c == '[' || c == '{') ++depth;
-        if ((c == ']' || c == '}') && depth > 0) --depth;
-        line.remove_prefix(std::min(taken, line.size()));
-    }
-    return {};
-}
+// Writes one text again in ASCII, line by line.
+class Rewriter {
+  public:
+    Rewriter(std::string_view text, const std::string& file) : text_{text}, file_{file} {}
 
-Outcome<void> check(std::string_view text, const std::string& file) {
-    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-    std::size_t depth = 0;
-    for (std::size_t number = 1; !text.empty(); ++number) {
-        const std::size_t end = text.find('\n');
-        if (const auto wrong = wrong_in(text.substr(0, end), depth); !wrong.empty())
-            return fail(base::Fault::bad_input, fmt::format("{}:{}: {}", file, number, wrong));
-        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    Outcome<std::string> run() {
+        constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+        if (text_.starts_with(byte_order_mark)) text_.remove_prefix(byte_order_mark.size());
+        for (; !text_.empty(); ++line_) {
+            const std::size_t end = text_.find('\n');
+            if (const auto wrong = rewrite(text_.substr(0, end)); !wrong.empty())
+                return fail(base::Fault::bad_input, fmt::format("{}:{}: {}", file_, line_, wrong));
+            text_.remove_prefix(end == std::string_view::npos ? text_.size() : end + 1);
+            made_ += '\n';
+        }
+        return std::move(made_);
     }
-    return {};
-}
+
+  private:
+    // What is wrong in the line, or empty.
+    std::string_view rewrite(std::string_view line) {
+        if (depth_ == 0 && is_header(line) && !header_has_name(line))
+            return "after [ a name is expected";
+        char quote = 0;
+        for (std::size_t i = 0; i < line.size();) {
+            const char c = line[i];
+            if (!is_ascii(c)) {
+                const std::size_t length = wire::utf8_length(line.substr(i));
+                if (length == 0) return "the bytes are not UTF-8";
+                if (quote != '"')
+                    return "a letter beyond ASCII may stand in \"double quotes\" only";
+                made_ += fmt::format("\\U{:08X}", point_of(line.substr(i, length)));
+                i += length;
+                continue;
+            }
+            const std::string_view rest = line.substr(i);
+            if (quote == 0 && c == '#') return {};
+            if (quote == 0 && (rest.starts_with(R"(""")") || rest.starts_with("'''")))
+                return "a text of several lines is not taken: write it in one";
+            if (quote == '"' && c == '\\' && rest.size() > 1 && !is_ascii(rest[1]))
+                return "there is no such escape";
+            made_ += c;
+            ++i;
+            if (quote == '"' && c == '\\' && i < line.size())
+                made_ += line[i++];
+            else if (quote != 0)
+                quote = c == quote ? '\0' : quote;
+            else if (c == '"' || c == '\'')
+                quote = c;
+            else if (c == '[' || c == '{')
+                ++depth_;
+            else if ((c == ']' || c == '}') && depth_ > 0)
+                --depth_;
+        }
+        return {};
+    }
+
+    static bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+    std::string_view text_;
+    const std::string& file_;
+    std::string made_;
+    std::size_t line_ = 1;
+    std::size_t depth_ = 0;  // brackets that are open
+};
 
 }  // namespace
 
 Outcome<toml::table> read_toml(std::string_view text, const std::string& file) {
-    if (auto good = check(text, file); !good) return std::unexpected{good.error()};
+    const auto ascii = Rewriter{text, file}.run();
+    if (!ascii) return std::unexpected{ascii.error()};
     try {
-        return toml::parse(text, file);
+        return toml::parse(*ascii, file);
     } catch (const toml::parse_error& error) {
         return fail(
             base::Fault::bad_input,
