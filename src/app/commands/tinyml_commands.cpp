@@ -4,6 +4,7 @@
 #include "app/inference/targets.h"
 #include "shared/tinyml/graph.h"
 #include "shared/tinyml/model.h"
+#include "world/tflite/library.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -12,6 +13,9 @@
 #include <array>
 #include <chrono>
 #include <map>
+#include <memory>
+#include <optional>
+#include <span>
 
 namespace stator::commands {
 
@@ -94,102 +98,177 @@ int run_check(const std::string& path) {
     return 0;
 }
 
-Outcome<tinyml::Model> load(
-    const Checked& checked, std::vector<std::byte>& arena, tinyml::Rounding rounding
-) {
-    arena.resize(checked.needs.arena_bytes);
-    tinyml::Reason reason;
-    auto model = tinyml::Model::load(checked.file(), arena, reason, rounding);
-    if (!model) return fail(model.error(), fmt::format("{}: {}", checked.path, reason.view()));
-    return *model;
-}
-
 struct Run {
     std::string model;
     std::string input;
     std::string rounding = "double";
+    std::string engine = "tinyml";
+    std::string delegate;
+    std::string delegate_options;
     bool raw = false;
 };
 
-template <typename Number, typename Invoke>
-void print_rows(const std::vector<Number>& rows, const tinyml::Needs& needs, Invoke invoke) {
-    std::vector<Number> output(needs.output_count);
+// A model ready to run, in tinyml or in the other engine.
+struct Ready {
+    tflite::Ends ends;
+    std::string bytes;
+    std::vector<std::byte> arena;
+    std::optional<tinyml::Model> model;
+    std::unique_ptr<tflite::Engine> engine;
+    std::optional<Error> failure;  // of the other engine's last run
+
+    [[nodiscard]] bool invoke(std::span<const float> in, std::span<float> out) {
+        if (!engine) {
+            model->invoke(in, out);
+            return true;
+        }
+        return kept(engine->invoke(in, out));
+    }
+
+    [[nodiscard]] bool invoke(std::span<const std::int8_t> in, std::span<std::int8_t> out) {
+        if (!engine) {
+            model->invoke_raw(in, out);
+            return true;
+        }
+        return kept(engine->invoke_raw(in, out));
+    }
+
+  private:
+    bool kept(const Outcome<void>& done) {
+        if (!done) failure = done.error();
+        return done.has_value();
+    }
+};
+
+// The other engine reads the file by itself: it may know operators that tinyml does not (those of
+// an accelerator). level 2 is stricter.
+Outcome<std::unique_ptr<Ready>> other_engine(const Run& run, tflite::Choice choice) {
+    auto library = tflite::Library::open(std::move(choice));
+    if (!library) return std::unexpected(library.error());
+    auto made = std::make_unique<Ready>();
+    real::Real real;
+    auto bytes = real.disk.read_all(run.model, tinyml::file_bytes_max);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto engine = (*library)->load(*bytes);
+    if (!engine)
+        return fail(engine.error().fault, fmt::format("{}: {}", run.model, engine.error().what));
+    made->engine = std::move(*engine);
+    made->ends = made->engine->ends();
+    return made;
+}
+
+Outcome<std::unique_ptr<Ready>> any_engine(const Run& run) {
+    auto choice = tflite::read_choice(run.engine, run.delegate, run.delegate_options);
+    if (!choice) return std::unexpected(choice.error());
+    if (!choice->library.empty()) return other_engine(run, std::move(*choice));
+    auto checked = check_file(run.model);
+    if (!checked) return std::unexpected(checked.error());
+    auto made = std::make_unique<Ready>();
+    made->bytes = std::move(checked->bytes);
+    const tinyml::Needs& needs = checked->needs;
+    made->ends = {needs.input_count, needs.output_count, needs.input_type, needs.output_type};
+    made->arena.resize(needs.arena_bytes);
+    tinyml::Reason reason;
+    const auto rounding =
+        run.rounding == "single" ? tinyml::Rounding::single : tinyml::Rounding::double_;
+    auto model =
+        tinyml::Model::load(std::as_bytes(std::span{made->bytes}), made->arena, reason, rounding);
+    if (!model) return fail(model.error(), fmt::format("{}: {}", run.model, reason.view()));
+    made->model = *model;
+    return made;
+}
+
+Outcome<std::unique_ptr<Ready>> make_ready(const Run& run) {
+    auto made = any_engine(run);
+    if (!made || !run.raw) return made;
+    const tflite::Ends& ends = (*made)->ends;
+    if (ends.input_type == tinyml::Type::int8 && ends.output_type == tinyml::Type::int8)
+        return made;
+    return fail(
+        base::Fault::bad_input,
+        fmt::format(
+            "{}: its input is {} and its output {}: without --raw it takes real values",
+            run.model,
+            name_of(ends.input_type),
+            name_of(ends.output_type)
+        )
+    );
+}
+
+template <typename Number>
+int print_rows(const std::vector<Number>& rows, Ready& ready) {
+    std::vector<Number> output(ready.ends.output_count);
     std::string text;
-    for (std::size_t at = 0; at < rows.size(); at += needs.input_count) {
-        invoke(std::span{rows}.subspan(at, needs.input_count), std::span{output});
+    for (std::size_t at = 0; at < rows.size(); at += ready.ends.input_count) {
+        const std::span row{rows.data() + at, ready.ends.input_count};
+        if (!ready.invoke(row, std::span{output})) return tell(*ready.failure);
         text.clear();
         inference::write_row(text, output);
         fmt::print("{}", text);
     }
-}
-
-int run_rows(const Run& run) {
-    const auto checked = check_file(run.model);
-    if (!checked) return tell(checked.error());
-    const tinyml::Needs& needs = checked->needs;
-    const bool steps =
-        needs.input_type == tinyml::Type::int8 && needs.output_type == tinyml::Type::int8;
-    if (run.raw && !steps)
-        return tell(
-            {base::Fault::bad_input,
-             fmt::format(
-                 "{}: its input is {} and its output {}: without --raw it takes real values",
-                 run.model,
-                 name_of(needs.input_type),
-                 name_of(needs.output_type)
-             )}
-        );
-    real::Real real;
-    const auto text = real.disk.read_all(run.input, input_bytes_max);
-    if (!text) return tell(text.error());
-    std::vector<std::byte> arena;
-    const bool single = run.rounding == "single";
-    auto model =
-        load(*checked, arena, single ? tinyml::Rounding::single : tinyml::Rounding::double_);
-    if (!model) return tell(model.error());
-    if (run.raw) {
-        const auto rows = inference::read_steps(*text, needs.input_count, run.input);
-        if (!rows) return tell(rows.error());
-        print_rows(*rows, needs, [&](auto in, auto out) { model->invoke_raw(in, out); });
-    } else {
-        const auto rows = inference::read_values(*text, needs.input_count, run.input);
-        if (!rows) return tell(rows.error());
-        print_rows(*rows, needs, [&](auto in, auto out) { model->invoke(in, out); });
-    }
     return 0;
 }
 
-// The median of many rounds: a machine that does other work beside spoils single ones.
-int run_bench(const std::string& path) {
+int run_rows(const Run& run) {
+    const auto ready = make_ready(run);
+    if (!ready) return tell(ready.error());
+    const tflite::Ends& ends = (*ready)->ends;
+    real::Real real;
+    const auto text = real.disk.read_all(run.input, input_bytes_max);
+    if (!text) return tell(text.error());
+    if (run.raw) {
+        const auto rows = inference::read_steps(*text, ends.input_count, run.input);
+        return rows ? print_rows(*rows, **ready) : tell(rows.error());
+    }
+    const auto rows = inference::read_values(*text, ends.input_count, run.input);
+    return rows ? print_rows(*rows, **ready) : tell(rows.error());
+}
+
+// Microseconds a run, of many rounds in order: a machine that does other work beside spoils single
+// ones. Nothing when the engine fails.
+template <typename Number>
+std::vector<double> measure(Ready& ready, Number value) {
     using Clock = std::chrono::steady_clock;
     constexpr std::size_t rounds = 21;
     constexpr auto round = std::chrono::milliseconds{20};
-    const auto checked = check_file(path);
-    if (!checked) return tell(checked.error());
-    std::vector<std::byte> arena;
-    auto model = load(*checked, arena, tinyml::Rounding::double_);
-    if (!model) return tell(model.error());
-    const std::vector<float> input(checked->needs.input_count, 0.5F);
-    std::vector<float> output(checked->needs.output_count);
-    std::array<double, rounds> us{};
-    for (double& one : us) {
+    const std::vector<Number> input(ready.ends.input_count, value);
+    std::vector<Number> output(ready.ends.output_count);
+    std::vector<double> us;
+    while (us.size() < rounds) {
         const auto begun = Clock::now();
         std::size_t runs = 0;
         for (; Clock::now() - begun < round; ++runs)
-            model->invoke(input, output);
+            if (!ready.invoke(std::span<const Number>{input}, std::span{output})) return {};
         const std::chrono::duration<double, std::micro> took = Clock::now() - begun;
-        one = took.count() / static_cast<double>(runs);
+        us.push_back(took.count() / static_cast<double>(runs));
     }
     std::ranges::sort(us);
+    return us;
+}
+
+int run_bench(const Run& run) {
+    const auto ready = make_ready(run);
+    if (!ready) return tell(ready.error());
+    constexpr std::int8_t some_step = 17;
+    const auto us = run.raw ? measure(**ready, some_step) : measure(**ready, 0.5F);
+    if (us.empty()) return tell(*(*ready)->failure);
     fmt::print(
-        "{:.3f} us a run (median of {} rounds of {} ms; {:.3f} to {:.3f}), batch 1, one thread\n",
-        us[rounds / 2],
-        rounds,
-        round.count(),
+        "{:.3f} us a run (median of {} rounds of 20 ms; {:.3f} to {:.3f}), batch 1, one thread\n",
+        us[us.size() / 2],
+        us.size(),
         us.front(),
         us.back()
     );
     return 0;
+}
+
+void add_engine(CLI::App& command, Run& run) {
+    command.add_option(
+        "--engine", run.engine, "tinyml, or tflite:PATH of a library with its C API"
+    );
+    command.add_option("--delegate", run.delegate, "of tflite: an external delegate's library");
+    command.add_option("--delegate-options", run.delegate_options, "key=value,key=value");
+    command.add_flag("--raw", run.raw, "Rows are raw int8, not real values");
 }
 
 void add_model(CLI::App& command, std::string& model) {
@@ -212,13 +291,14 @@ void add_tinyml(CLI::App& program, Chosen& chosen) {
     auto* rows = tinyml->add_subcommand("run", "Outputs of rows of inputs, a line a row");
     add_model(*rows, run->model);
     rows->add_option("--input", run->input, "A CSV file without a header")->required();
-    rows->add_flag("--raw", run->raw, "Rows are raw int8, not real values");
+    add_engine(*rows, *run);
     rows->add_option("--rounding", run->rounding, "double (TFLM's bits) or single (LiteRT's)")
         ->check(CLI::IsMember({"double", "single"}));
     rows->callback([&chosen, run] { chosen.run = [run] { return run_rows(*run); }; });
     auto* bench = tinyml->add_subcommand("bench", "How long a run takes on this machine");
     add_model(*bench, run->model);
-    bench->callback([&chosen, run] { chosen.run = [run] { return run_bench(run->model); }; });
+    add_engine(*bench, *run);
+    bench->callback([&chosen, run] { chosen.run = [run] { return run_bench(*run); }; });
 }
 
 }  // namespace stator::commands

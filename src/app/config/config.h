@@ -71,6 +71,11 @@ struct Config {
     std::string level2_stream = "log";
     std::string sidecar_stream = "log";
 
+    // What runs level 2's models: "tinyml" or "tflite:PATH", and the delegate of the latter.
+    std::string level2_engine = "tinyml";
+    std::string level2_delegate;
+    std::string level2_delegate_options;  // key=value,key=value
+
     // The durable names of these consumers: their Kafka groups have them.
     std::string level2_group = "level2";
     std::string sidecar_group = "sidecar";

@@ -136,6 +136,24 @@ std::vector<Key> make_keys() {
             "its durable name as a reader, and in Kafka's group",
             {"STREAM_GRP_ID"})
     );
+    add(
+        key("level2.engine",
+            &Config::level2_engine,
+            "tinyml, or tflite:PATH of a library with TensorFlow Lite's C API",
+            {})
+    );
+    add(
+        key("level2.delegate",
+            &Config::level2_delegate,
+            "of tflite: path of an external delegate's library (an Edge TPU's); empty: none",
+            {})
+    );
+    add(
+        key("level2.delegate_options",
+            &Config::level2_delegate_options,
+            "of that delegate: key=value,key=value",
+            {})
+    );
     add(key("sidecar.stream", &Config::sidecar_stream, "what it reads: log or kafka", {}));
     add(
         key("sidecar.group",

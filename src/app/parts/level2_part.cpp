@@ -5,6 +5,7 @@
 #include "decide/line/line.h"
 #include "store/devices/registry.h"
 #include "world/sockets/posix.h"
+#include "world/tflite/library.h"
 
 namespace stator::parts {
 
@@ -15,9 +16,13 @@ class Level2Part final : public part::Part {
     Level2Part(
         std::unique_ptr<disk::Lock> lock,
         std::unique_ptr<Streams> streams,
+        std::unique_ptr<tflite::Library> library,
         std::unique_ptr<level2::Level2> level2
     )
-        : lock_{std::move(lock)}, streams_{std::move(streams)}, level2_{std::move(level2)} {}
+        : lock_{std::move(lock)},
+          streams_{std::move(streams)},
+          library_{std::move(library)},
+          level2_{std::move(level2)} {}
 
     // A port that is taken costs the line socket, not the verdicts.
     void open_line(doors::Doors& doors, std::uint16_t port) {
@@ -57,6 +62,7 @@ class Level2Part final : public part::Part {
   private:
     std::unique_ptr<disk::Lock> lock_;
     std::unique_ptr<Streams> streams_;
+    std::unique_ptr<tflite::Library> library_;  // null: tinyml runs the models
     std::unique_ptr<level2::Level2> level2_;
     sockets::PosixSockets sockets_;
     std::unique_ptr<line::Line> line_;
@@ -74,6 +80,23 @@ Outcome<void> let_judge(doors::Doors& doors, const config::Config& config) {
     for (const asset::Asset& asset : config.assets)
         if (!asset.device.empty()) devices.emplace_back(asset.device.view());
     return (*registry)->assign(id, devices);
+}
+
+// Null for tinyml. What cannot be opened ends the start.
+Outcome<std::unique_ptr<tflite::Library>> open_engine(
+    doors::Doors& doors, const config::Config& config
+) {
+    auto choice = tflite::read_choice(
+        config.level2_engine, config.level2_delegate, config.level2_delegate_options
+    );
+    if (!choice)
+        return fail(choice.error().fault, "stator.toml: level2.engine: " + choice.error().what);
+    if (choice->library.empty()) return nullptr;
+    auto library = tflite::Library::open(std::move(*choice));
+    if (!library)
+        return fail(library.error().fault, "stator.toml: level2.engine: " + library.error().what);
+    doors.journal.info("level2", "its models run in TensorFlow Lite " + (*library)->version());
+    return library;
 }
 
 }  // namespace
@@ -116,10 +139,14 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
     if (!lock) return std::unexpected(lock.error());
     auto streams = make_streams(doors, config, "level2.stream", config.level2_stream);
     if (!streams) return std::unexpected(streams.error());
+    auto library = open_engine(doors, config);
+    if (!library) return std::unexpected(library.error());
+    options.models.engines = library->get();
     auto made = level2::Level2::make(doors, *(*streams)->once, std::move(options));
     if (!made) return std::unexpected(made.error());
-    auto part =
-        std::make_unique<Level2Part>(std::move(*lock), std::move(*streams), std::move(*made));
+    auto part = std::make_unique<Level2Part>(
+        std::move(*lock), std::move(*streams), std::move(*library), std::move(*made)
+    );
     if (config.ports.level2_line != 0) part->open_line(doors, config.ports.level2_line);
     return part;
 }

@@ -372,8 +372,9 @@ Outcome<void> Level2::judge(const log::Record& record) {
         device.fold,
         std::span{*features}.first(asset->features.size()),
         manifest.fold,
-        *running->model
+        running->network()
     );
+    note_engine(*running);
     metrics_.add("stator_level2_records_judged_total");
     if (!verdict.ready) return {};
     metrics_.set("stator_level2_value", verdict.value, fmt::format("device=\"{}\"", id));
@@ -384,6 +385,22 @@ Outcome<void> Level2::judge(const log::Record& record) {
     if (!verdict.raised && !verdict.cleared && !due) return {};
     device.alerted_unix_ms = time_unix_ms;
     return alert(*telemetry, *asset, verdict, time_unix_ms);
+}
+
+// A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.
+void Level2::note_engine(RunningModel& running) {
+    if (running.engine_failure.empty()) return;
+    metrics_.add("stator_level2_engine_failures_total");
+    if (running.engine_failures == 1)
+        doors_.journal.warn(
+            "level2",
+            fmt::format(
+                "{}: tinyml runs it where the other engine fails: {}",
+                running.manifest.name.view(),
+                running.engine_failure
+            )
+        );
+    running.engine_failure.clear();
 }
 
 std::string Level2::answer(std::string_view json) {
@@ -412,8 +429,9 @@ std::string Level2::answer(std::string_view json) {
         device.fold,
         std::span{*features}.first(asset->features.size()),
         manifest.fold,
-        *running->model
+        running->network()
     );
+    note_engine(*running);
     return line::write_answer(verdict.value);
 }
 

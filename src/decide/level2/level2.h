@@ -99,6 +99,7 @@ class Level2 {
     [[nodiscard]] const asset::Asset* asset_of(std::string_view device) const;
     [[nodiscard]] RunningModel* running_of(const asset::Asset& asset) const;
     [[nodiscard]] bool runs(std::string_view name) const;
+    void note_engine(RunningModel& running);
     [[nodiscard]] Outcome<void> enqueue(const std::string& topic, const wire::Json& json);
 
     doors::Doors& doors_;

@@ -165,7 +165,8 @@ class Level2Test : public testing::Test {
 
     std::string sign(std::string_view json) {
         std::string text;
-        for (const std::uint8_t byte : tls.sign(key, json).value())
+        const auto signature = tls.sign(key, json).value();
+        for (const std::uint8_t byte : signature)
             text += fmt::format("{:02x}", byte);
         return text + '\n' + std::string{json};
     }

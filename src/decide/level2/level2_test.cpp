@@ -1,5 +1,6 @@
 #include "decide/level2/level2_fixture_test.h"
 
+#include <cmath>
 #include <functional>
 
 namespace stator::level2 {
@@ -318,6 +319,95 @@ TEST_F(
     EXPECT_THAT(level2->answer(R"({"deviceID":"77"})"), HasSubstr("device '77'"));
     EXPECT_THAT(level2->answer(R"({"deviceID":"9"})"), HasSubstr("no model of class 'fan'"));
     EXPECT_THAT(level2->answer(R"({"deviceID":"7"})"), HasSubstr("not all the features"));
+}
+
+// A runtime that is not ours: it gives one answer, but in the runs that it is told to fail.
+struct OtherEngines final : tflite::Engines {
+    struct One final : tflite::Engine {
+        explicit One(OtherEngines& all) : all{all} {}
+
+        [[nodiscard]] const tflite::Ends& ends() const override { return all.ends; }
+
+        Outcome<void> invoke(std::span<const float> input, std::span<float> output) override {
+            ++all.runs;
+            if (all.fails) return fail(base::Fault::io, "it broke");
+            float sum = all.bias;
+            for (const float x : input)
+                sum += x;
+            output[0] = 1.0F / (1.0F + std::exp(-sum));
+            return {};
+        }
+
+        Outcome<void> invoke_raw(std::span<const std::int8_t>, std::span<std::int8_t>) override {
+            return fail(base::Fault::bad_input, "not of int8");
+        }
+
+        OtherEngines& all;
+    };
+
+    Outcome<std::unique_ptr<tflite::Engine>> load(std::string_view /*file*/) override {
+        if (!refusal.empty()) return fail(base::Fault::again, refusal);
+        return std::make_unique<One>(*this);
+    }
+
+    tflite::Ends ends{.input_count = 8, .output_count = 1};
+    float bias = -5.0F;
+    bool fails = false;
+    std::string refusal;
+    int runs = 0;
+};
+
+class OtherEngine : public Level2Test {
+  protected:
+    OtherEngine() {
+        options.models.engines = &engines;
+        offer({.name = first});
+        order(first);
+        start();
+        run();
+    }
+
+    void read_a_fault() {
+        for (int seq = 1; seq <= 6; ++seq)
+            read("7", seq, 2.0F);
+        run();
+    }
+
+    const std::vector<std::string> alarm = {"5:on:" + first, "6:on:" + first};
+    OtherEngines engines;
+};
+
+TEST_F(OtherEngine, runs_the_models_and_comes_to_the_same_verdicts) {
+    read_a_fault();
+    EXPECT_THAT(told_about("7"), testing::ElementsAreArray(alarm));
+    EXPECT_EQ(engines.runs, 6 + 6) << "of the golden sequence, then of the readings";
+}
+
+TEST_F(OtherEngine, costs_no_verdict_where_it_fails) {
+    engines.fails = true;
+    read_a_fault();
+    EXPECT_THAT(told_about("7"), testing::ElementsAreArray(alarm));
+    EXPECT_EQ(level2->metrics().get("stator_level2_engine_failures_total"), 6.0);
+}
+
+TEST_F(OtherEngine, that_answers_wrongly_costs_a_model_its_start) {
+    engines.bias = -1.0F;
+    offer({.name = second, .release = 2});
+    order(second);
+    run();
+    EXPECT_THAT(told_of_models(), ElementsAre("confirmed/" + first, "refused/" + second));
+}
+
+TEST_F(OtherEngine, whose_delegate_refuses_is_asked_again) {
+    engines.refusal = "its device is not plugged in";
+    offer({.name = second, .release = 2});
+    order(second);
+    run();
+    EXPECT_THAT(told_of_models(), ElementsAre("confirmed/" + first));
+    engines.refusal.clear();
+    clock.wait_us(2'000'000);
+    run();
+    EXPECT_THAT(told_of_models(), ElementsAre("confirmed/" + first, "confirmed/" + second));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <span>
 
 namespace stator::level2 {
@@ -73,6 +74,39 @@ Outcome<const asset::Asset*> meant_for(
     return fail(base::Fault::not_found, name + " is for another class or level");
 }
 
+// The other engine must take the file, and come to tinyml's golden verdicts.
+Outcome<void> open_engine(tflite::Engines& engines, RunningModel& model) {
+    auto engine = engines.load(model.file);
+    if (!engine) return std::unexpected(engine.error());
+    model.engine = std::move(*engine);
+    const bundle::Manifest& manifest = model.manifest;
+    const tflite::Ends& ends = model.engine->ends();
+    if (ends.input_count != model.model->needs().input_count ||
+        ends.output_count != model.model->needs().output_count)
+        return fail(base::Fault::bad_input, "the other engine sees ends of another size");
+    const detect::Network network = model.network();
+    detect::State state;
+    for (std::size_t i = 0; i < manifest.golden.steps; ++i) {
+        const auto verdict = detect::step(
+            state,
+            std::span{manifest.golden.features[i]}.first(manifest.fold.feature_count),
+            manifest.fold,
+            network
+        );
+        if (model.engine_failures != 0) return fail(base::Fault::again, model.engine_failure);
+        if (!(std::abs(verdict.value - manifest.golden.values[i]) <= engine_difference_max))
+            return fail(
+                base::Fault::bad_input,
+                fmt::format(
+                    "the other engine gives {} in its golden sequence where {} is right",
+                    verdict.value,
+                    manifest.golden.values[i]
+                )
+            );
+    }
+    return {};
+}
+
 Outcome<std::unique_ptr<RunningModel>> checked(
     doors::Doors& doors,
     const ModelOptions& options,
@@ -107,10 +141,26 @@ Outcome<std::unique_ptr<RunningModel>> checked(
     made->model = std::move(*model);
     if (auto golden = bundle::run_golden(made->manifest, *made->model, refusal); !golden)
         return refused(refusal.view());
+    if (options.engines != nullptr)
+        if (auto done = open_engine(*options.engines, *made); !done)
+            return fail(done.error().fault, fmt::format("{}: {}", name, done.error().what));
     return made;
 }
 
 }  // namespace
+
+detect::Network RunningModel::network() {
+    return {this, [](void* self, std::span<const float> input, std::span<float> output) {
+                auto& running = *static_cast<RunningModel*>(self);
+                if (running.engine) {
+                    auto done = running.engine->invoke(input, output);
+                    if (done) return;
+                    ++running.engine_failures;
+                    running.engine_failure = std::move(done.error().what);
+                }
+                running.model->invoke(input, output);
+            }};
+}
 
 Outcome<std::unique_ptr<RunningModel>> fetch_model(
     doors::Doors& doors,

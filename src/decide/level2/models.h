@@ -7,8 +7,10 @@
 
 #include "shared/asset/asset.h"
 #include "shared/bundle/manifest.h"
+#include "shared/detect/fold.h"
 #include "shared/tinyml/model.h"
 #include "world/doors/doors.h"
+#include "world/tflite/engine.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +33,11 @@ struct ModelOptions {
     std::string signing_public_key_file;
     std::string directory;  // <state>/level2: of the models that are kept
     std::size_t arena_bytes_max = 1U << 20U;
+    tflite::Engines* engines = nullptr;  // runs the models in place of tinyml; null: tinyml does
 };
+
+// How far another engine's golden values may lie from tinyml's: it rounds by its own rules.
+inline constexpr float engine_difference_max = 0.05F;
 
 // A model with everything it needs to run; never moved, for the Model points into it.
 struct RunningModel {
@@ -40,6 +46,12 @@ struct RunningModel {
     std::string file;
     std::vector<std::byte> arena;
     std::optional<tinyml::Model> model;
+    std::unique_ptr<tflite::Engine> engine;  // where one was chosen
+    std::uint64_t engine_failures = 0;       // runs that tinyml did in its place
+    std::string engine_failure;              // what the last one said
+
+    // The engine, or tinyml where there is none and for each run in which it fails.
+    [[nodiscard]] detect::Network network();
 };
 
 using Running = std::map<std::string, std::unique_ptr<RunningModel>>;  // by device class

@@ -105,7 +105,8 @@ TEST_F(Restart, records_whose_commit_was_lost_are_not_judged_twice_numbered_or_n
     // The reader's place as it was before: what a kill between the two commits leaves.
     level2.reset();
     int removed = 0;
-    for (const auto& entry : disk.list("/log/readers").value())
+    const auto readers = disk.list("/log/readers").value();
+    for (const auto& entry : readers)
         if (entry.name.find("level2") != std::string::npos) {
             ASSERT_TRUE(disk.remove("/log/readers/" + entry.name));
             ++removed;

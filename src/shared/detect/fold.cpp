@@ -58,7 +58,7 @@ void adapt(State& state, const Vector& standard, const Parameters& parameters) {
 }
 
 float run_model(
-    State& state, const Vector& standard, const Parameters& parameters, tinyml::Model& model
+    State& state, const Vector& standard, const Parameters& parameters, const Network& network
 ) {
     const std::size_t features = parameters.feature_count;
     const std::size_t window = parameters.window_count;
@@ -73,7 +73,7 @@ float run_model(
         );
     }
     float value = 0.0F;
-    model.invoke(std::span{input}.first(features * window), std::span{&value, 1});
+    network.run(network.self, std::span{input}.first(features * window), std::span{&value, 1});
     return value;
 }
 
@@ -100,7 +100,7 @@ Verdict step(
     State& state,
     std::span<const float> features,
     const Parameters& parameters,
-    tinyml::Model& model
+    const Network& network
 ) {
     assert(features.size() == parameters.feature_count);
     assert(parameters.smooth_count >= 1 && parameters.smooth_count <= smooth_max);
@@ -113,7 +113,7 @@ Verdict step(
     }
     const Vector smooth = smoothed(state, features, parameters);
     const Vector standard = standardised(state, smooth, parameters);
-    const float value = run_model(state, standard, parameters, model);
+    const float value = run_model(state, standard, parameters, network);
     const std::uint64_t warm_up = parameters.smooth_count + parameters.window_count - 1;
     ++state.count;
     if (state.count < warm_up) return verdict;

@@ -58,11 +58,36 @@ struct Verdict {
     std::array<float, asset::features_max> contribution{};  // share of the squared distance, sum 1
 };
 
+// What runs the network: tinyml's Model, or on a server another engine. run() must fill the output.
+struct Network {
+    void* self = nullptr;
+    void (*run)(void* self, std::span<const float> input, std::span<float> output) = nullptr;
+};
+
 [[nodiscard]] Verdict step(
     State& state,
     std::span<const float> features,
     const Parameters& parameters,
-    tinyml::Model& model
+    const Network& network
 );
+
+[[nodiscard]] inline Verdict step(
+    State& state,
+    std::span<const float> features,
+    const Parameters& parameters,
+    tinyml::Model& model
+) {
+    return step(
+        state,
+        features,
+        parameters,
+        Network{
+            &model,
+            [](void* self, std::span<const float> input, std::span<float> output) {
+                static_cast<tinyml::Model*>(self)->invoke(input, output);
+            }
+        }
+    );
+}
 
 }  // namespace stator::detect
