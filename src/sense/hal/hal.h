@@ -23,6 +23,7 @@ struct Hal {
     Log& log;
     bundle::Verifier& verifier;
     Firmware* firmware = nullptr;  // a port whose program is replaced by other means has none
+    Flash* backlog = nullptr;      // for what waits for the site; without it RAM alone holds it
 };
 
 }  // namespace stator::hal

@@ -50,7 +50,7 @@ class ActorTest : public testing::Test {
             text += name_of(event.state);
             if (!event.reason.empty()) text += '/' + std::string{event.reason.view()};
             last_ = event;
-            outbox_.forget(item->seq);
+            outbox_.forget(item->key);
         }
         return text;
     }

@@ -72,7 +72,7 @@ void FirmwareUpdater::step(std::int64_t now_us, bool fetch_free, bool at_rest) {
         case FirmwareUpdate::leaving:
             if (!at_rest)
                 end_us_ = now_us + std::int64_t{config_.restart_wait_ms} * 1000;
-            else if (outbox_.waiting() == 0 || now_us >= end_us_)
+            else if (outbox_.in_ram() == 0 || now_us >= end_us_)
                 hal_.firmware->restart();
             break;
         case FirmwareUpdate::trial:

@@ -35,6 +35,8 @@ void Node::start() {
         boot_ = *boot;
     else
         hal_.log.warn("flash: this start could not be counted, so nothing will be published");
+    outbox_.start(boot_);
+    if (boot) use_flash();
     updater_.load_committed();
     firmware_.start(now_us_);
     bool subscribed = hal_.link.subscribe(config_.topics.control.view()) &&
@@ -43,6 +45,25 @@ void Node::start() {
     if (config_.listens_to_alerts)
         subscribed = subscribed && hal_.link.subscribe(config_.topics.alert.view());
     if (!subscribed) hal_.log.warn("link: a subscription was not taken");
+}
+
+void Node::use_flash() {
+    if (hal_.backlog == nullptr) return;
+    facts_ = {
+        .device = asset_.device.view(),
+        .firmware = config_.firmware.view(),
+        .feature_set = asset::feature_set_hash(asset_),
+        .feature_count = asset_.features.size(),
+        .models = models_,
+    };
+    backlog_.emplace(*hal_.backlog, boot_, facts_, outbox_.shed());
+    outbox_.use(*backlog_);
+}
+
+bool Node::leave() {
+    leaving_ = true;
+    outbox_.tend(true, now_us_ / 1000);
+    return !backlog_ || outbox_.in_ram() == 0;
 }
 
 bool Node::step() {
@@ -65,6 +86,7 @@ bool Node::step() {
         actor_.step(now_us_);
         updater_.step(now_us_, !activation_.busy() && !firmware_.busy());
         busy = publish() || busy;
+        outbox_.tend(about_to_leave(), now_us_ / 1000);
     }
     // A firmware on trial that never comes as far as this is over, too: at its deadline.
     // Once it has the Fetch door it keeps it: a model that is wanted meanwhile waits.
@@ -76,8 +98,9 @@ bool Node::step() {
            firmware_.state() == FirmwareUpdate::erasing;
 }
 
-// What waits in RAM would be lost: nothing is added to it any more.
+// What waits in RAM would be lost, or must be moved first: nothing is added to it any more.
 bool Node::about_to_leave() const {
+    if (leaving_) return true;
     return firmware_.state() == FirmwareUpdate::leaving && actor_.state() == ActorState::idle;
 }
 
@@ -132,9 +155,18 @@ void Node::land(std::uint32_t id, bool acknowledged) {
     for (std::size_t i = 0; i < flying_.size(); ++i) {
         if (flying_[i].id != id) continue;
         // Refused: it will be refused for ever, and must not keep the rest from going.
-        if (!config_.stored_marks || !acknowledged) outbox_.forget(flying_[i].seq);
+        if (!acknowledged)
+            outbox_.give_up(flying_[i].key);
+        else if (!config_.stored_marks)
+            outbox_.forget(flying_[i].key);
         flying_[i] = flying_[flying_.size() - 1];
         static_cast<void>(flying_.resize(flying_.size() - 1));
+        if (!config_.stored_marks) {
+            Key before{.boot = last_sent_.boot, .seq = last_sent_.seq + 1};
+            for (const Flying& flying : flying_)
+                before = std::min(before, flying.key);
+            outbox_.mark_landed(before);
+        }
         if (acknowledged) {
             updater_.count_acknowledgement();
             firmware_.count_acknowledgement();
@@ -148,7 +180,7 @@ void Node::hear_message(std::string_view topic, std::string_view payload) {
         const auto mark = wire::decode_stored(payload);
         if (!mark) return;
         mark_seen_ = true;
-        outbox_.mark_stored(mark->boot == boot_ ? mark->seq : 0, mark->hold);
+        outbox_.mark_stored({.boot = mark->boot, .seq = mark->seq}, mark->hold);
     } else if (topic == command_topic_.view()) {
         hear_command(payload, true);
     } else if (topic == config_.topics.control.view()) {
@@ -287,6 +319,7 @@ Status Node::status() const {
         .readings = readings_,
         .readings_skipped = readings_skipped_,
         .waiting = outbox_.waiting(),
+        .in_flash = outbox_.in_flash(),
         .shed = outbox_.shed_count(),
         .model = engine_.model(),
         .release = engine_.release(),

@@ -25,6 +25,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace stator::node {
@@ -44,7 +45,8 @@ struct Status {  // for a port's own display and for tests
     std::uint64_t seq = 0;
     std::uint64_t readings = 0;
     std::uint64_t readings_skipped = 0;  // a reading was due while the last one was not done
-    std::size_t waiting = 0;
+    std::size_t waiting = 0;             // for the site to store it
+    std::size_t in_flash = 0;            // of those
     std::uint64_t shed = 0;
     std::string_view model;
     std::uint32_t release = 0;
@@ -64,16 +66,21 @@ class Node {
 
     [[nodiscard]] Status status() const;
 
+    // Measures no more, and keeps in flash what waits in RAM: true when all of it is there, or
+    // there is no flash for it. For an orderly end.
+    [[nodiscard]] bool leave();
+
     // When the next reading is due, hal::Time::monotonic_us.
     [[nodiscard]] std::int64_t next_reading_us() const { return next_reading_us_; }
 
   private:
     struct Flying {
         std::uint32_t id = 0;
-        std::uint64_t seq = 0;
+        Key key;
     };
 
     void start();
+    void use_flash();
     bool poll_link();
     void hear(const hal::LinkEvent& event);
     void hear_message(std::string_view topic, std::string_view payload);
@@ -97,6 +104,9 @@ class Node {
     wire::Topic stored_topic_;
     Slots slots_;
     Outbox outbox_;
+    BacklogFacts facts_;
+    std::optional<Backlog> backlog_;
+    Key last_sent_;
     Engine engine_;
     Activation activation_;
     Sampling sampling_;
@@ -105,6 +115,7 @@ class Node {
     FirmwareUpdater firmware_;
 
     std::uint32_t boot_ = 0;  // 0: could not be counted
+    bool leaving_ = false;
     bool started_told_ = false;
     bool connected_ = false;
     bool mark_seen_ = false;  // on this connection

@@ -10,29 +10,36 @@ Outbox::Outbox(std::span<WaitingReading> readings, std::span<WaitingDeviceEvent>
     assert(!readings.empty() && !events.empty());
 }
 
+std::uint64_t Outbox::next_seq() {
+    if (backlog_ != nullptr) backlog_->reserve(seq_next_);
+    return seq_next_++;
+}
+
 void Outbox::push(const Reading& reading) {
-    const std::uint64_t seq = seq_next_++;
+    const std::uint64_t seq = next_seq();
+    while (readings_.full() && move_oldest()) {
+    }
     if (readings_.full() && !make_room()) {
         // Only begins and ends of alarms are left: the newest telemetry gives way, or the oldest.
         if (reading.kind != ReadingKind::alarm_edge) {
-            shed(seq);
+            give_up_seq(seq);
             return;
         }
-        shed(readings_[0].seq);
+        give_up_seq(readings_[0].seq);
         readings_.pop_front();
     }
     readings_.push({.seq = seq, .body = reading});
 }
 
 void Outbox::push(const EventBody& event, std::int64_t time_unix_ms) {
-    const std::uint64_t seq = seq_next_++;
+    const std::uint64_t seq = next_seq();
+    while (events_.full() && move_oldest()) {
+    }
     if (events_.full()) {
-        shed(events_[0].seq);
+        give_up_seq(events_[0].seq);
         // A declaration that goes itself is made again, with the next.
-        if (const auto* gap = std::get_if<wire::GapEvent>(&events_[0].body.body)) {
-            shed_from_ = std::min(shed_from_, gap->from);
-            shed_to_ = std::max(shed_to_, gap->to);
-        }
+        if (const auto* gap = std::get_if<wire::GapEvent>(&events_[0].body.body))
+            shed_.add(gap->from, gap->to);
         events_.pop_front();
     }
     events_.push({.seq = seq, .body = {time_unix_ms, event}});
@@ -42,7 +49,7 @@ bool Outbox::make_room() {
     for (const auto kind : {ReadingKind::telemetry, ReadingKind::alarm_repeat}) {
         for (std::size_t i = 0; i < readings_.size(); ++i) {
             if (readings_[i].body.kind != kind) continue;
-            shed(readings_[i].seq);
+            give_up_seq(readings_[i].seq);
             readings_.remove(i);
             return true;
         }
@@ -50,37 +57,78 @@ bool Outbox::make_room() {
     return false;
 }
 
-void Outbox::shed(std::uint64_t seq) {
-    shed_from_ = shed_from_ == 0 ? seq : std::min(shed_from_, seq);
-    shed_to_ = std::max(shed_to_, seq);
-    ++shed_count_;
+// The oldest of both rings, so that flash has everything in order. False when it cannot be kept.
+bool Outbox::move_oldest() {
+    if (backlog_ == nullptr || in_ram() == 0) return false;
+    const bool is_reading =
+        events_.size() == 0 || (readings_.size() != 0 && readings_[0].seq < events_[0].seq);
+    if (is_reading) {
+        const WaitingReading& oldest = readings_[0];
+        if (!backlog_->keep(oldest.seq, oldest.body, oldest.sent)) {
+            // Flash is full of what is worth more, or it failed: then RAM sheds as it can.
+            if (oldest.body.kind != ReadingKind::alarm_repeat) return false;
+            give_up_seq(oldest.seq);
+        }
+        readings_.pop_front();
+        return true;
+    }
+    const WaitingDeviceEvent& oldest = events_[0];
+    if (!backlog_->keep(oldest.seq, oldest.body, oldest.sent)) return false;
+    events_.pop_front();
+    return true;
 }
 
-std::optional<Outbox::Item> Outbox::next() const {
+void Outbox::tend(bool leaving, std::int64_t now_ms) {
+    if (backlog_ == nullptr) return;
+    const auto crowded = [](const auto& ring) { return ring.size() * 4 > ring.capacity() * 3; };
+    const int most = leaving ? 8 : 2;
+    for (int i = 0; i < most; ++i) {
+        if (!leaving && !crowded(readings_) && !crowded(events_)) break;
+        if (!move_oldest()) break;
+    }
+    if (leaving && in_ram() == 0 && shed_.empty()) backlog_->end(seq_next_);
+    backlog_->step(now_ms);
+}
+
+void Outbox::give_up_seq(std::uint64_t seq) {
+    shed_.add(seq, seq);
+    ++shed_.count;
+}
+
+std::optional<Outbox::Item> Outbox::next(std::int64_t unix_ms) {
     Item item;
     for (std::size_t i = 0; i < readings_.size(); ++i) {
         const auto& waiting = readings_[i];
         if (waiting.sent || (hold_ && waiting.body.kind == ReadingKind::telemetry)) continue;
-        item = {.seq = waiting.seq, .reading = &waiting.body, .event = nullptr};
+        item = {.key = {.boot = boot_, .seq = waiting.seq}, .reading = &waiting.body};
         break;
     }
     for (std::size_t i = 0; i < events_.size(); ++i) {
         const auto& waiting = events_[i];
         if (waiting.sent) continue;
-        if (item.reading == nullptr || waiting.seq < item.seq)
-            item = {.seq = waiting.seq, .reading = nullptr, .event = &waiting.body};
+        if (item.reading == nullptr || waiting.seq < item.key.seq)
+            item = {.key = {.boot = boot_, .seq = waiting.seq}, .event = &waiting.body};
         break;
     }
-    if (item.seq == 0) return std::nullopt;
+    if (backlog_ != nullptr) {
+        const bool urgent_waits = hold_ && item.key.seq != 0;
+        if (const auto older = backlog_->next(hold_, urgent_waits, unix_ms)) return older;
+        if (!backlog_->lets_ram_go(hold_)) return std::nullopt;
+    }
+    if (item.key.seq == 0) return std::nullopt;
     return item;
 }
 
 namespace {
 
 template <typename T, typename Change>
-void change(Ring<T>& ring, std::uint64_t seq, Change&& what) {
-    for (std::size_t i = 0; i < ring.size(); ++i)
-        if (ring[i].seq == seq) what(ring, i);
+bool change(Ring<T>& ring, std::uint64_t seq, Change&& what) {
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+        if (ring[i].seq != seq) continue;
+        what(ring, i);
+        return true;
+    }
+    return false;
 }
 
 template <typename T>
@@ -94,22 +142,36 @@ void drop_stored(Ring<T>& ring, std::uint64_t seq) {
 
 }  // namespace
 
-void Outbox::mark_sent(std::uint64_t seq) {
+void Outbox::mark_sent(const Key& key) {
     const auto sent = [](auto& ring, std::size_t i) { ring[i].sent = ring[i].ever_sent = true; };
-    change(readings_, seq, sent);
-    change(events_, seq, sent);
+    const bool in_ram =
+        key.boot == boot_ && (change(readings_, key.seq, sent) || change(events_, key.seq, sent));
+    if (!in_ram && backlog_ != nullptr) backlog_->mark_sent(key);
 }
 
-void Outbox::forget(std::uint64_t seq) {
+void Outbox::forget(const Key& key) {
     const auto remove = [](auto& ring, std::size_t i) { ring.remove(i); };
-    change(readings_, seq, remove);
-    change(events_, seq, remove);
+    if (key.boot == boot_ && !change(readings_, key.seq, remove))
+        static_cast<void>(change(events_, key.seq, remove));
 }
 
-void Outbox::mark_stored(std::uint64_t seq, bool hold) {
-    drop_stored(readings_, seq);
-    drop_stored(events_, seq);
+void Outbox::give_up(const Key& key) {
+    forget(key);
+    if (backlog_ != nullptr) backlog_->mark_sent(key);
+    if (key.boot == boot_) give_up_seq(key.seq);  // of an older boot: what closes it declares it
+}
+
+void Outbox::mark_stored(const Key& key, bool hold) {
+    if (key.boot == boot_) {
+        drop_stored(readings_, key.seq);
+        drop_stored(events_, key.seq);
+    }
+    if (backlog_ != nullptr) backlog_->mark_stored(key);
     hold_ = hold;
+}
+
+void Outbox::mark_landed(const Key& before) {
+    if (backlog_ != nullptr) backlog_->mark_stored({.boot = before.boot, .seq = before.seq - 1});
 }
 
 void Outbox::connection_lost() {
@@ -117,20 +179,24 @@ void Outbox::connection_lost() {
         readings_[i].sent = false;
     for (std::size_t i = 0; i < events_.size(); ++i)
         events_[i].sent = false;
+    if (backlog_ != nullptr) backlog_->connection_lost();
 }
 
 bool Outbox::declare_gap(std::int64_t time_unix_ms, std::int64_t now_ms, std::int64_t gap_ms_max) {
-    if (shed_from_ == 0 || events_.full()) return false;
+    if (shed_.empty() || events_.full()) return false;
     // One event for the whole range once room has come back, or now and then while it does not.
-    const bool over = readings_.size() * 4 < readings_.capacity() * 3;
+    const bool over = backlog_ == nullptr ? readings_.size() * 4 < readings_.capacity() * 3
+                                          : !backlog_->telemetry_full();
     if (!over && now_ms - declared_ms_ < gap_ms_max) return false;
-    wire::GapEvent gap;
-    gap.from = shed_from_;
-    gap.to = shed_to_;
-    gap.reason = hold_ ? "hold" : "the ring was full";
-    shed_from_ = shed_to_ = 0;
+    while (!shed_.empty() && !events_.full()) {
+        const Shed::Range range = shed_.take();
+        wire::GapEvent gap;
+        gap.from = range.from;
+        gap.to = range.to;
+        gap.reason = hold_ ? "hold" : "the ring was full";
+        push(gap, time_unix_ms);
+    }
     declared_ms_ = now_ms;
-    push(gap, time_unix_ms);
     return true;
 }
 

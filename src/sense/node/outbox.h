@@ -7,14 +7,14 @@
 // not yet stored goes again, in order, with its original time. When the ring is full the oldest
 // telemetry is shed first, then repeats of an alarm that goes on; events and the begin and end of
 // an alarm only when nothing else is left. What is shed is declared by a gap event. On `hold` only
-// alarms and events are sent. The caller owns the memory; nothing allocates.
+// alarms and events are sent. With a Backlog the oldest moves to flash before the ring is full, and
+// is shed there. The caller owns the memory; nothing allocates.
 #pragma once
 
-#include "shared/asset/asset.h"
-#include "shared/base/result.h"
-#include "shared/wire/messages.h"
+#include "sense/node/backlog.h"
+#include "sense/node/reading.h"
+#include "sense/node/shed.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,34 +22,12 @@
 
 namespace stator::node {
 
-enum class ReadingKind : std::uint8_t { telemetry, alarm_repeat, alarm_edge };
-
-struct Reading {
-    std::int64_t time_unix_ms = 0;
-    std::array<float, asset::features_max> features{};  // NaN: missing
-    float value = 0.0F;
-    float threshold = 0.5F;
-    ReadingKind kind = ReadingKind::telemetry;
-    bool judged = false;  // a model gave `value`
-    bool alarm = false;
-    bool cleared = false;
-    bool clock_synced = false;
-    std::uint8_t model = 0;  // index into the names of the models that ran
-};
-
-using EventBody = decltype(wire::DeviceEvent::what);
-
 template <typename T>
 struct Waiting {
     std::uint64_t seq = 0;
     bool sent = false;       // on this connection
     bool ever_sent = false;  // on any
     T body{};
-};
-
-struct WaitingEvent {
-    std::int64_t time_unix_ms = 0;
-    EventBody body;
 };
 
 using WaitingReading = Waiting<Reading>;
@@ -97,45 +75,64 @@ class Ring {
 
 class Outbox {
   public:
-    struct Item {  // what to send next; exactly one of the two
-        std::uint64_t seq = 0;
-        const Reading* reading = nullptr;
-        const WaitingEvent* event = nullptr;
-    };
+    using Item = Backlog::Item;
 
     Outbox(std::span<WaitingReading> readings, std::span<WaitingDeviceEvent> events);
+
+    // This start is the boot-th; before anything is pushed.
+    void start(std::uint32_t boot) { boot_ = boot; }
+
+    // From now on flash helps. It outlives the outbox, and gives up what it must to shed().
+    void use(Backlog& backlog) { backlog_ = &backlog; }
+
+    [[nodiscard]] Shed& shed() { return shed_; }
 
     void push(const Reading& reading);
     void push(const EventBody& event, std::int64_t time_unix_ms);
 
     // The oldest that was not sent and may be now.
-    [[nodiscard]] std::optional<Item> next() const;
-    void mark_sent(std::uint64_t seq);
-    void forget(std::uint64_t seq);                  // acknowledged, and no mark will follow
-    void mark_stored(std::uint64_t seq, bool hold);  // everything sent up to seq goes
-    void connection_lost();                          // nothing counts as sent any more
+    [[nodiscard]] std::optional<Item> next(std::int64_t unix_ms = 0);
+    void mark_sent(const Key& key);
+    void forget(const Key& key);                  // acknowledged, and no mark will follow
+    void give_up(const Key& key);                 // the site will never take it
+    void mark_stored(const Key& key, bool hold);  // everything sent up to it goes
+    // Everything that was sent before it is acknowledged, and no marks will follow.
+    void mark_landed(const Key& before);
+    void connection_lost();  // nothing counts as sent any more
+
+    // Once a step: moves what is too much for RAM to flash, all of it when the device is about
+    // to leave; frees what is stored.
+    void tend(bool leaving, std::int64_t now_ms);
 
     // Declares what was shed; call while connected. True when an event was pushed.
     bool declare_gap(std::int64_t time_unix_ms, std::int64_t now_ms, std::int64_t gap_ms_max);
 
     [[nodiscard]] std::uint64_t seq_last() const { return seq_next_ - 1; }
 
-    [[nodiscard]] std::size_t waiting() const { return readings_.size() + events_.size(); }
+    [[nodiscard]] std::size_t waiting() const { return in_ram() + in_flash(); }
 
-    [[nodiscard]] std::uint64_t shed_count() const { return shed_count_; }
+    [[nodiscard]] std::size_t in_ram() const { return readings_.size() + events_.size(); }
+
+    [[nodiscard]] std::size_t in_flash() const {
+        return backlog_ == nullptr ? 0 : backlog_->waiting();
+    }
+
+    [[nodiscard]] std::uint64_t shed_count() const { return shed_.count; }
 
     [[nodiscard]] bool hold() const { return hold_; }
 
   private:
-    void shed(std::uint64_t seq);
+    void give_up_seq(std::uint64_t seq);
+    [[nodiscard]] std::uint64_t next_seq();
+    [[nodiscard]] bool move_oldest();
     [[nodiscard]] bool make_room();
 
     Ring<WaitingReading> readings_;
     Ring<WaitingDeviceEvent> events_;
+    Backlog* backlog_ = nullptr;
+    std::uint32_t boot_ = 1;
     std::uint64_t seq_next_ = 1;
-    std::uint64_t shed_from_ = 0;  // 0: nothing to declare
-    std::uint64_t shed_to_ = 0;
-    std::uint64_t shed_count_ = 0;
+    Shed shed_;
     std::int64_t declared_ms_ = 0;
     bool hold_ = false;
 };

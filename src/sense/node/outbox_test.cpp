@@ -21,8 +21,8 @@ struct Box {
     std::vector<std::uint64_t> send_all() {
         std::vector<std::uint64_t> sent;
         while (const auto item = outbox.next()) {
-            sent.push_back(item->seq);
-            outbox.mark_sent(item->seq);
+            sent.push_back(item->key.seq);
+            outbox.mark_sent(item->key);
         }
         return sent;
     }
@@ -51,14 +51,14 @@ TEST(Outbox, WhatIsNotStoredGoesAgainAfterALostConnectionAndWhatIsStoredDoesNot)
     for (int i = 0; i < 5; ++i)
         box.outbox.push(reading());
     EXPECT_EQ(box.send_all().size(), 5U);
-    box.outbox.mark_stored(2, false);
+    box.outbox.mark_stored({1, 2}, false);
     EXPECT_EQ(box.outbox.waiting(), 3U);
     box.outbox.connection_lost();
     EXPECT_EQ(box.send_all(), (Seqs{3, 4, 5}));
     box.outbox.connection_lost();
-    box.outbox.mark_stored(4, false);  // the mark comes first after a reconnect
+    box.outbox.mark_stored({1, 4}, false);  // the mark comes first after a reconnect
     EXPECT_EQ(box.send_all(), (Seqs{5}));
-    box.outbox.mark_stored(5, false);
+    box.outbox.mark_stored({1, 5}, false);
     EXPECT_EQ(box.outbox.waiting(), 0U);
 }
 
@@ -66,7 +66,7 @@ TEST(Outbox, AMarkNeverTakesWhatWasNeverSent) {
     Box box;
     for (int i = 0; i < 3; ++i)
         box.outbox.push(reading());
-    box.outbox.mark_stored(3, false);
+    box.outbox.mark_stored({1, 3}, false);
     EXPECT_EQ(box.outbox.waiting(), 3U);
 }
 
@@ -93,7 +93,7 @@ TEST(Outbox, WhatWasShedIsDeclaredOnceWithItsRange) {
         box.outbox.push(reading());                          // 1, 2, 3 are shed
     EXPECT_FALSE(box.outbox.declare_gap(0, 5'000, 10'000));  // still full: not yet
     EXPECT_EQ(box.send_all(), (Seqs{4, 5, 6, 7}));
-    box.outbox.mark_stored(5, false);
+    box.outbox.mark_stored({1, 5}, false);
     ASSERT_TRUE(box.outbox.declare_gap(77, 5'000, 10'000));
     const auto item = box.outbox.next();
     ASSERT_TRUE(item && item->event != nullptr);
@@ -115,13 +115,13 @@ TEST(Outbox, AGapIsDeclaredInTimeAlsoWhileTheRingStaysFull) {
 
 TEST(Outbox, OnHoldOnlyAlarmsAndEventsGoAndTelemetryFollowsAfterwards) {
     Box box;
-    box.outbox.mark_stored(0, true);
+    box.outbox.mark_stored({1, 0}, true);
     box.outbox.push(reading());
     box.outbox.push(reading(ReadingKind::alarm_edge));
     box.outbox.push(wire::SensorEvent{}, 0);
     box.outbox.push(reading());
     EXPECT_EQ(box.send_all(), (Seqs{2, 3}));
-    box.outbox.mark_stored(3, false);  // covers 1, which was never sent
+    box.outbox.mark_stored({1, 3}, false);  // covers 1, which was never sent
     EXPECT_EQ(box.send_all(), (Seqs{1, 4}));
 }
 
@@ -138,22 +138,22 @@ TEST(Outbox, NothingIsMissingThatWasNotDeclared) {
         const auto send = [&] {
             const auto item = box.outbox.next();
             if (!item) return false;
-            received.insert(item->seq);
+            received.insert(item->key.seq);
             if (item->event != nullptr)
                 if (const auto* gap = std::get_if<wire::GapEvent>(&item->event->body))
                     gaps.emplace_back(gap->from, gap->to);
             if (!box.outbox.hold()) {
-                EXPECT_GT(item->seq, last_sent);
-                last_sent = item->seq;
+                EXPECT_GT(item->key.seq, last_sent);
+                last_sent = item->key.seq;
             }
-            box.outbox.mark_sent(item->seq);
+            box.outbox.mark_sent(item->key);
             return true;
         };
         const auto mark = [&](bool hold) {
             std::uint64_t contiguous = 0;
             while (received.contains(contiguous + 1))
                 ++contiguous;
-            box.outbox.mark_stored(contiguous, hold);
+            box.outbox.mark_stored({1, contiguous}, hold);
             last_sent = 0;  // a hold that ends lets older ones follow
         };
         for (int i = 0; i < 400; ++i, now_ms += 100) {
@@ -176,7 +176,7 @@ TEST(Outbox, NothingIsMissingThatWasNotDeclared) {
             mark(false);
             while (send()) {
             }
-            box.outbox.mark_stored(box.outbox.seq_last(), false);
+            box.outbox.mark_stored({1, box.outbox.seq_last()}, false);
             static_cast<void>(box.outbox.declare_gap(0, now_ms += 10'000, 1'000));
         }
         for (std::uint64_t seq = 1; seq <= box.outbox.seq_last(); ++seq) {

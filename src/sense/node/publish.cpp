@@ -18,32 +18,37 @@ bool Node::publish() {
     const std::size_t window =
         std::min<std::size_t>(config_.in_flight_max, decltype(flying_)::capacity());
     for (std::uint32_t i = 0; i < config_.publishes_per_step && flying_.size() < window; ++i) {
-        const auto item = outbox_.next();
+        const auto item = outbox_.next(hal_.time.unix_ms());
         if (!item) break;
         std::string_view topic;
         const auto json = encode(*item, topic);
         if (!json) {  // cannot be: message_bytes_max holds every message
             hal_.log.warn("a message is too large for the wire");
-            outbox_.forget(item->seq);
+            outbox_.give_up(item->key);
             continue;
         }
         const auto id = hal_.link.publish(topic, *json);
         if (!id) break;
-        outbox_.mark_sent(item->seq);
-        static_cast<void>(flying_.push_back({.id = *id, .seq = item->seq}));
+        outbox_.mark_sent(item->key);
+        last_sent_ = item->key;
+        static_cast<void>(flying_.push_back({.id = *id, .key = item->key}));
         busy = true;
     }
     return busy;
 }
 
 wire::Json Node::encode(const Outbox::Item& item, std::string_view& topic) {
+    if (!item.json.empty()) {
+        topic = event_topic_.view();
+        return item.json;
+    }
     if (item.event != nullptr) {
         topic = event_topic_.view();
         wire::DeviceEvent event;
         event.device = asset_.device.view();
         event.time_unix_ms = item.event->time_unix_ms;
-        event.boot = boot_;
-        event.seq = item.seq;
+        event.boot = item.key.boot;
+        event.seq = item.key.seq;
         event.what = item.event->body;
         return wire::encode(event, buffer_);
     }
@@ -63,15 +68,16 @@ wire::Json Node::encode(const Outbox::Item& item, std::string_view& topic) {
         static_cast<void>(values.push_back(value));
     }
     message.time_unix_ms = reading.time_unix_ms;
-    message.boot = boot_;
-    message.seq = item.seq;
+    message.boot = item.key.boot;
+    message.seq = item.key.seq;
     message.clock_synced = reading.clock_synced;
     message.feature_set = asset::feature_set_hash(asset_);
     if (reading.judged) message.inference = reading.value;
     if (reading.model != 0) message.threshold = reading.threshold;
     message.alarm = reading.alarm;
-    message.model = models_[reading.model];
-    message.firmware = config_.firmware.view();
+    const Origin* origin = item.origin;  // of what was measured before, perhaps by another program
+    message.model = origin != nullptr ? origin->model : models_[reading.model];
+    message.firmware = origin != nullptr ? origin->firmware : wire::Word{config_.firmware.view()};
     if (reading.cleared) message.event = "cleared";
     return wire::encode(message, buffer_);
 }

@@ -1,0 +1,34 @@
+// A Reading is what one turn of the loop has measured; a WaitingEvent, what the device has to say.
+#pragma once
+
+#include "shared/asset/asset.h"
+#include "shared/wire/messages.h"
+
+#include <array>
+#include <cstdint>
+
+namespace stator::node {
+
+enum class ReadingKind : std::uint8_t { telemetry, alarm_repeat, alarm_edge };
+
+struct Reading {
+    std::int64_t time_unix_ms = 0;
+    std::array<float, asset::features_max> features{};  // NaN: missing
+    float value = 0.0F;
+    float threshold = 0.5F;
+    ReadingKind kind = ReadingKind::telemetry;
+    bool judged = false;  // a model gave `value`
+    bool alarm = false;
+    bool cleared = false;
+    bool clock_synced = false;
+    std::uint8_t model = 0;  // index into the names of the models that ran
+};
+
+using EventBody = decltype(wire::DeviceEvent::what);
+
+struct WaitingEvent {
+    std::int64_t time_unix_ms = 0;
+    EventBody body;
+};
+
+}  // namespace stator::node
