@@ -1,5 +1,6 @@
 #include "act/alarm/alarm.h"
 
+#include "store/stream/tape.h"
 #include "world/chance/seeded.h"
 #include "world/clock/virtual.h"
 #include "world/database/sqlite.h"
@@ -20,51 +21,6 @@ using testing::SizeIs;
 
 constexpr const char* pump = "14333616";
 
-// A class of the stream in memory: what was committed stays, what was only taken comes again.
-struct Tape {
-    std::vector<log::Record> records;
-    std::uint64_t committed = 0;
-    bool dies_before_commit = false;
-};
-
-class TapeSource final : public stream::Source {
-  public:
-    explicit TapeSource(Tape& tape) : tape_{tape}, next_{tape.committed} {}
-
-    Outcome<std::vector<log::Record>> take(std::size_t records_max) override {
-        std::vector<log::Record> made;
-        for (; next_ < tape_.records.size() && made.size() < records_max; ++next_)
-            made.push_back(tape_.records[next_]);
-        return made;
-    }
-
-    Outcome<void> commit(log::Offset next) override {
-        if (tape_.dies_before_commit) return fail(base::Fault::closed, "killed");
-        tape_.committed = next.position;
-        return {};
-    }
-
-    void wait(std::int64_t /*timeout_us*/) override {}
-
-    std::uint64_t missed_bytes() override { return 0; }
-
-  private:
-    Tape& tape_;
-    std::uint64_t next_;
-};
-
-class Tapes final : public stream::Stream {
-  public:
-    Outcome<std::unique_ptr<stream::Source>> open(
-        log::Class log_class, const stream::ReaderOptions& /*options*/
-    ) override {
-        return std::make_unique<TapeSource>(log_class == log::Class::alarm ? alarms : control);
-    }
-
-    Tape alarms;
-    Tape control;
-};
-
 class AlarmTest : public testing::Test {
   protected:
     AlarmTest() { start(); }
@@ -84,20 +40,12 @@ class AlarmTest : public testing::Test {
         ASSERT_TRUE(done) << done.error().what;
     }
 
-    void put(Tape& tape, std::string topic, std::string sender, std::string payload) {
-        const std::uint64_t at = tape.records.size();
-        tape.records.push_back(
-            {.offset = {.epoch = 1, .position = at},
-             .next = {.epoch = 1, .position = at + 1},
-             .receive_unix_ms = now_ms += 1000,
-             .topic = std::move(topic),
-             .sender = std::move(sender),
-             .payload = std::move(payload)}
-        );
+    void put(stream::Tape& tape, std::string topic, std::string sender, std::string payload) {
+        tape.put(std::move(topic), std::move(sender), std::move(payload), now_ms += 1000);
     }
 
     void level1(int seq, double value, bool alarm_on, int boot = 1) {
-        put(tapes.alarms,
+        put(alarm_tape,
             "motor-anomaly-level1-inference",
             pump,
             fmt::format(
@@ -113,7 +61,7 @@ class AlarmTest : public testing::Test {
     }
 
     void level2(int seq, double value, bool alarm_on) {
-        put(tapes.alarms,
+        put(alarm_tape,
             "motor-failure-alert-level2-inference",
             "level2-1",
             fmt::format(
@@ -129,7 +77,7 @@ class AlarmTest : public testing::Test {
     }
 
     void event(const std::string& device, const std::string& members, int boot, int seq) {
-        put(tapes.control,
+        put(control_tape,
             "stator/devices/" + device + "/event",
             device,
             fmt::format(
@@ -143,7 +91,7 @@ class AlarmTest : public testing::Test {
     }
 
     void presence(const std::string& state) {
-        put(tapes.control,
+        put(control_tape,
             std::string{"stator/presence/"} + pump,
             "gate",
             fmt::format(
@@ -171,7 +119,9 @@ class AlarmTest : public testing::Test {
     database::SimulatedDatabases databases;
     doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
     metrics::Metrics metrics;
-    Tapes tapes;
+    stream::Tapes tapes;
+    stream::Tape& alarm_tape = tapes.of[log::Class::alarm];
+    stream::Tape& control_tape = tapes.of[log::Class::control];
     std::unique_ptr<Alarm> alarm;
 };
 
@@ -227,7 +177,7 @@ TEST_F(AlarmTest, DuplicatesAndOldMessagesChangeNothing) {
 
 TEST_F(AlarmTest, ADeviceThatKnowsNoNumbersRaisesByItsValue) {
     const auto plain = [&](double value) {
-        put(tapes.alarms,
+        put(alarm_tape,
             "motor-anomaly-level1-inference",
             "legacy",
             fmt::format(R"({{"deviceID":"7","inference":{},"timeStamp":"1"}})", value));
@@ -242,14 +192,14 @@ TEST_F(AlarmTest, ADeviceThatKnowsNoNumbersRaisesByItsValue) {
 }
 
 TEST_F(AlarmTest, GarbageIsPassedOver) {
-    put(tapes.alarms, "motor-anomaly-level1-inference", pump, "{");
-    put(tapes.alarms, "something-else", pump, "{}");
-    put(tapes.control, "stator/devices/x/event", pump, "[]");
-    put(tapes.control, "stator/presence/x", pump, "nothing");
+    put(alarm_tape, "motor-anomaly-level1-inference", pump, "{");
+    put(alarm_tape, "something-else", pump, "{}");
+    put(control_tape, "stator/devices/x/event", pump, "[]");
+    put(control_tape, "stator/presence/x", pump, "nothing");
     step();
     EXPECT_THAT(episodes(), SizeIs(0));
-    EXPECT_EQ(tapes.alarms.committed, 2U);
-    EXPECT_EQ(tapes.control.committed, 2U);
+    EXPECT_EQ(alarm_tape.committed, 2U);
+    EXPECT_EQ(control_tape.committed, 2U);
 }
 
 TEST_F(AlarmTest, ADeviceThatStartsAgainEndsItsLevel1AlarmOnly) {
@@ -326,13 +276,13 @@ TEST_F(AlarmTest, KilledBetweenTransactionAndCommitItReadsAgainWithoutDoubling) 
     level1(1, 0.9, true);
     level1(2, 0.1, false);
     level1(3, 0.8, true);
-    tapes.alarms.dies_before_commit = true;
+    alarm_tape.dies_before_commit = true;
     EXPECT_FALSE(alarm->step());
-    ASSERT_EQ(tapes.alarms.committed, 0U);
-    tapes.alarms.dies_before_commit = false;
+    ASSERT_EQ(alarm_tape.committed, 0U);
+    alarm_tape.dies_before_commit = false;
     start();
     step();
-    EXPECT_EQ(tapes.alarms.committed, 3U);
+    EXPECT_EQ(alarm_tape.committed, 3U);
     ASSERT_THAT(episodes(), SizeIs(2));
     EXPECT_EQ(episodes()[1].end_unix_ms, 0);
 }
@@ -340,27 +290,27 @@ TEST_F(AlarmTest, KilledBetweenTransactionAndCommitItReadsAgainWithoutDoubling) 
 TEST_F(AlarmTest, KilledBetweenTransactionAndCommitASilenceIsNotDoubled) {
     presence("offline");
     presence("online");
-    tapes.control.dies_before_commit = true;
+    control_tape.dies_before_commit = true;
     EXPECT_FALSE(alarm->step());
-    tapes.control.dies_before_commit = false;
+    control_tape.dies_before_commit = false;
     start();
     step();
-    EXPECT_EQ(tapes.control.committed, 2U);
+    EXPECT_EQ(control_tape.committed, 2U);
     EXPECT_THAT(episodes(), SizeIs(1));
 }
 
 TEST_F(AlarmTest, KilledBetweenTransactionAndCommitADeviceWithoutNumbersIsNotRaisedTwice) {
-    put(tapes.alarms,
+    put(alarm_tape,
         "motor-anomaly-level1-inference",
         "legacy",
         R"({"deviceID":"7","inference":0.9,"timeStamp":"1"})");
-    put(tapes.alarms,
+    put(alarm_tape,
         "motor-anomaly-level1-inference",
         "legacy",
         R"({"deviceID":"7","inference":0.1,"alarm":false,"timeStamp":"2"})");
-    tapes.alarms.dies_before_commit = true;
+    alarm_tape.dies_before_commit = true;
     EXPECT_FALSE(alarm->step());
-    tapes.alarms.dies_before_commit = false;
+    alarm_tape.dies_before_commit = false;
     start();
     step();
     EXPECT_THAT(episodes(), SizeIs(1));

@@ -58,8 +58,8 @@ Outcome<std::string> Command::order(const std::string& body, const std::string& 
             base::Fault::bad_input,
             R"(send {"device":ID,"command":"backup-on"|"backup-off"|"reset"})"
         );
-    const std::string device = asked.value("device", "");
-    const std::string command = asked.value("command", "");
+    const std::string device = stator::json::text_of(asked, "device");
+    const std::string command = stator::json::text_of(asked, "command");
     if (device.empty() || device.find_first_of("/+#") != std::string::npos)
         return fail(base::Fault::bad_input, "a command needs a device's id");
     if (std::ranges::find(orders, command) == orders.end())

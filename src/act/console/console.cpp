@@ -254,12 +254,12 @@ http::Response Console::verdict(
             "Not understood",
             R"(send {"verdict":"false","note":"new load"} for an episode's id)"
         );
-    const std::string verdict = body.value("verdict", std::string{});
+    const std::string verdict = stator::json::text_of(body, "verdict");
     if (std::ranges::find(verdicts, verdict) == verdicts.end())
         return http::problem(
             400, "Not understood", "a verdict is one of true, false, maintenance, sensor, open"
         );
-    const std::string note = body.value("note", std::string{});
+    const std::string note = stator::json::text_of(body, "note");
     if (auto done = links_.verdict(episode, verdict, note, who); !done)
         return answer(std::unexpected(done.error()));
     steps_.on_verdict(verdict, note, doors_.clock.unix_ms());
@@ -281,7 +281,7 @@ http::Response Console::change(const http::Request& request, const std::string& 
         auto done = links_.plant(request.body);
         const json body = json::parse(request.body, nullptr, false);
         if (done && body.is_object()) {
-            const std::string action = body.value("action", std::string{});
+            const std::string action = stator::json::text_of(body, "action");
             if (action == "break")
                 steps_.on_note("fault", "the motor was broken on purpose", doors_.clock.unix_ms());
             if (action == "repair")

@@ -8,6 +8,10 @@ namespace stator::console {
 
 using nlohmann::json;
 
+using stator::json::flag_of;
+using stator::json::number_of;
+using stator::json::text_of;
+
 namespace {
 
 constexpr std::size_t events_max = 200;
@@ -18,21 +22,6 @@ constexpr std::uint64_t quiet_readings_wanted = 120;
 json parsed(const std::string& payload) {
     json value = json::parse(payload, nullptr, false);
     return value.is_object() ? value : json::object();
-}
-
-std::string text_of(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
-double number_of(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_number() ? found->get<double>() : 0.0;
-}
-
-bool flag_of(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_boolean() && found->get<bool>();
 }
 
 std::string seconds(std::int64_t duration_ms) {

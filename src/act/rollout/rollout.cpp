@@ -106,13 +106,14 @@ Outcome<void> Rollout::poll_registry() {
     const json models = json::parse(response->body, nullptr, false);
     if (!models.is_array()) return {};
     for (const json& model : models) {
-        if (!model.is_object() || model.value("state", "") != "promoted") continue;
+        if (stator::json::text_of(model, "state") != "promoted") continue;
         rollouts::Rollout it;
-        it.model = model.value("name", "");
-        it.device_class = model.value("device_class", "");
-        it.level = model.value("level", 0);
-        it.release = model.value("release", 0LL);
+        it.model = stator::json::text_of(model, "name");
+        it.device_class = stator::json::text_of(model, "device_class");
+        it.level = static_cast<int>(stator::json::whole_of(model, "level"));
+        it.release = stator::json::whole_of(model, "release");
         it.start_unix_ms = doors_.clock.unix_ms();
+        if (it.model.empty() || it.level < 1 || it.level > 2) continue;
         auto known = store_->find(it.model);
         if (!known) return std::unexpected(known.error());
         if (*known) continue;

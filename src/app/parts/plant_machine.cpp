@@ -61,9 +61,9 @@ std::string PlantMachine::account() const {
 }
 
 Outcome<void> PlantMachine::act(const json& order) {
-    const std::string action = order.value("action", "");
+    const std::string action = stator::json::text_of(order, "action");
     if (action == "break") {
-        const std::string kind = order.value("kind", "");
+        const std::string kind = stator::json::text_of(order, "kind");
         if (kind.empty()) {
             plant_.break_hidden();
         } else if (kind == "again") {
@@ -76,9 +76,9 @@ Outcome<void> PlantMachine::act(const json& order) {
     } else if (action == "repair") {
         plant_.repair();
     } else if (action == "load") {
-        plant_.set_load(order.value("level", 0.0));
+        plant_.set_load(stator::json::number_of(order, "level"));
     } else if (action == "block-backup") {
-        plant_.set_backup_blocked(order.value("blocked", true));
+        plant_.set_backup_blocked(stator::json::flag_of(order, "blocked", true));
     } else if (action != "reveal") {
         return fail(
             base::Fault::bad_input, "an action is break, repair, load, block-backup or reveal"
@@ -100,7 +100,7 @@ http::Response PlantMachine::handle(const http::Request& request) {
         return http::problem(400, "Not understood", done.error().what);
     http::Response response;
     response.headers["Content-Type"] = "application/json";
-    response.body = order.value("action", "") == "reveal" ? account() : "{}";
+    response.body = stator::json::text_of(order, "action") == "reveal" ? account() : "{}";
     return response;
 }
 

@@ -2,6 +2,7 @@
 
 #include "shared/bundle/manifest.h"
 #include "shared/tinyml/model.h"
+#include "store/stream/tape.h"
 #include "world/chance/seeded.h"
 #include "world/clock/virtual.h"
 #include "world/database/sqlite.h"
@@ -25,52 +26,6 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr const char* device = "14333616";
-
-// The control log in memory: what was committed stays, what was only taken comes again.
-struct Tape {
-    std::vector<log::Record> records;
-    std::uint64_t committed = 0;
-};
-
-class TapeSource final : public stream::Source {
-  public:
-    explicit TapeSource(Tape& tape) : tape_{tape}, next_{tape.committed} {}
-
-    Outcome<std::vector<log::Record>> take(std::size_t records_max) override {
-        std::vector<log::Record> made;
-        for (; next_ < tape_.records.size() && made.size() < records_max; ++next_)
-            made.push_back(tape_.records[next_]);
-        return made;
-    }
-
-    Outcome<void> commit(log::Offset next) override {
-        tape_.committed = next.position;
-        return {};
-    }
-
-    void wait(std::int64_t /*timeout_us*/) override {}
-
-    std::uint64_t missed_bytes() override { return 0; }
-
-  private:
-    Tape& tape_;
-    std::uint64_t next_;
-};
-
-class TapeStream final : public stream::Stream {
-  public:
-    explicit TapeStream(Tape& tape) : tape_{tape} {}
-
-    Outcome<std::unique_ptr<stream::Source>> open(
-        log::Class /*log_class*/, const stream::ReaderOptions& options
-    ) override {
-        EXPECT_TRUE(options.required);
-        return std::make_unique<TapeSource>(tape_);
-    }
-
-  private:
-    Tape& tape_;
-};
 
 // The registry's side of the contract, as far as learning speaks to it.
 struct Registry {
@@ -178,8 +133,9 @@ class PipelineTest : public testing::Test {
     // A fresh process on the same database and log.
     void start() {
         pipeline.reset();
-        auto made = Pipeline::make(doors, stream, options);
+        auto made = Pipeline::make(doors, tapes, options);
         ASSERT_TRUE(made) << made.error().what;
+        ASSERT_TRUE(tape.opened.required) << "no order may be deleted unread";
         pipeline = std::move(*made);
     }
 
@@ -188,15 +144,7 @@ class PipelineTest : public testing::Test {
     }
 
     void put_record(std::string payload) {
-        const std::uint64_t at = tape.records.size();
-        tape.records.push_back(
-            {.offset = {.epoch = 1, .position = at},
-             .next = {.epoch = 1, .position = at + 1},
-             .receive_unix_ms = clock.unix_ms(),
-             .topic = "control-message",
-             .sender = "ingest",
-             .payload = std::move(payload)}
-        );
+        tape.put("control-message", "ingest", std::move(payload), clock.unix_ms());
     }
 
     // The loop as the site turns it: what is published comes back through the log.
@@ -252,8 +200,8 @@ class PipelineTest : public testing::Test {
     Surrogate surrogate{motor.features.size()};
     Registry registry;
     Options options;
-    Tape tape;
-    TapeStream stream{tape};
+    stream::Tapes tapes;
+    stream::Tape& tape = tapes.of[log::Class::control];
     std::unique_ptr<http::Server> servers;
     std::unique_ptr<mqtt::Client> gate;
     std::unique_ptr<alarms::Alarms> alarms;
