@@ -146,6 +146,7 @@ class Network(unittest.TestCase):
     def test_a_message_is_acknowledged_over_mutual_tls(self):
         text = self.board(counted=True)  # instructions are the board's time
         self.assertEqual(self.result(text), "acknowledged", text + self.log.read_text())
+        self.assertIn("time and entropy conform", text)
         log = self.log.read_text()
         self.assertIn("Received PUBLISH from board-1", log)
         self.assertIn("Received DISCONNECT from board-1", log)  # a planned end is no last will

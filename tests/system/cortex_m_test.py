@@ -81,6 +81,7 @@ class CortexM(unittest.TestCase):
         values = pairs("value", text)
         self.assertGreaterEqual(len(values), 10, text)
         self.assertEqual(values, pairs("value", host.stdout))
+        self.assertEqual(int(values["flash_conforms"], 16), 1)
         for name, value in values.items():
             print(f"{name}: {value} on both")
 

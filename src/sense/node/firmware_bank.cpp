@@ -16,9 +16,10 @@ std::size_t slot_bytes(const hal::Flash& flash) {
 
 }  // namespace
 
-FirmwareBank::FirmwareBank(hal::Flash& flash)
+FirmwareBank::FirmwareBank(hal::Flash& flash, std::size_t image_offset)
     : log_{flash, 0, firmware_magic},
-      pair_{flash, log_sectors * flash.sector_bytes(), slot_bytes(flash)} {}
+      pair_{flash, log_sectors * flash.sector_bytes(), slot_bytes(flash)},
+      image_offset_{image_offset} {}
 
 FirmwareState FirmwareBank::state() const {
     const auto last = log_.last();
@@ -49,15 +50,18 @@ Result<void> FirmwareBank::confirm() {
 }
 
 Result<bool> FirmwareBank::erase_next(std::size_t file_bytes) {
-    return pair_.erase_next(1 - state().slot, file_bytes);
+    return pair_.erase_next(1 - state().slot, file_bytes - firmware::header_bytes + image_offset_);
 }
 
 Result<void> FirmwareBank::write(std::size_t at, std::span<const std::byte> bytes) {
-    return pair_.write(1 - state().slot, at, bytes);
+    const bool image = at >= firmware::header_bytes;
+    return pair_.write(
+        1 - state().slot, image ? at - firmware::header_bytes + image_offset_ : at, bytes
+    );
 }
 
 std::size_t FirmwareBank::image_bytes_max() const {
-    return pair_.slot_bytes() - firmware::header_bytes;
+    return pair_.slot_bytes() - image_offset_;
 }
 
 Result<firmware::Header> FirmwareBank::header(std::uint32_t slot) const {
@@ -65,7 +69,7 @@ Result<firmware::Header> FirmwareBank::header(std::uint32_t slot) const {
 }
 
 std::span<const std::byte> FirmwareBank::image(std::uint32_t slot, std::size_t bytes) const {
-    return pair_.mapped(slot, firmware::header_bytes, bytes);
+    return pair_.mapped(slot, image_offset_, bytes);
 }
 
 bool FirmwareBank::whole(std::uint32_t slot, firmware::Sha256 sha256) const {

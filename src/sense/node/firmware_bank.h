@@ -37,7 +37,8 @@ struct FirmwareState {
 
 class FirmwareBank {
   public:
-    explicit FirmwareBank(hal::Flash& flash);
+    // `image_offset`: as hal::Firmware's.
+    explicit FirmwareBank(hal::Flash& flash, std::size_t image_offset = firmware::header_bytes);
 
     // Without a record: slot 0, as the factory left it.
     [[nodiscard]] FirmwareState state() const;
@@ -45,7 +46,7 @@ class FirmwareBank {
     // The candidate becomes what runs.
     [[nodiscard]] base::Result<void> confirm();
 
-    // The idle slot, for the file as it comes.
+    // The idle slot, for the file as it comes; no write crosses the end of its header.
     void begin() { pair_.begin(); }
 
     [[nodiscard]] base::Result<bool> erase_next(std::size_t file_bytes);
@@ -60,6 +61,7 @@ class FirmwareBank {
   private:
     RecordLog log_;
     SlotPair pair_;
+    std::size_t image_offset_;
 };
 
 struct BootChoice {

@@ -8,7 +8,8 @@ using wire::ModelState;
 
 FirmwareUpdater::FirmwareUpdater(hal::Hal& hal, const Config& config, Outbox& outbox)
     : hal_{hal}, config_{config}, outbox_{outbox}, download_{hal, config} {
-    if (hal_.firmware != nullptr) bank_.emplace(hal_.firmware->flash());
+    if (hal_.firmware != nullptr)
+        bank_.emplace(hal_.firmware->flash(), hal_.firmware->image_offset());
 }
 
 void FirmwareUpdater::start(std::int64_t now_us) {

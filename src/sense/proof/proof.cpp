@@ -1,5 +1,6 @@
 #include "sense/proof/proof.h"
 
+#include "sense/hal/conformance.h"
 #include "shared/bundle/compose.h"
 #include "shared/signal/extract.h"
 #include "shared/signal/fft.h"
@@ -40,8 +41,18 @@ bool Proof::reached(bool it, std::string_view what) {
 }
 
 bool Proof::run() {
+    if (!conforms()) return false;
     signal();
     return model() && make_manifest() && node();
+}
+
+// The suite of the ports, where this one runs: its flash is blank again afterwards.
+bool Proof::conforms() {
+    const auto broken = hal::check_flash([&]() -> hal::Flash& { return flash_; });
+    report_.value("flash_conforms", broken.empty() ? 1 : 0);
+    for (std::size_t sector = 0; sector < 4; ++sector)
+        static_cast<void>(flash_.erase(sector * flash_.sector_bytes()));
+    return reached(broken.empty(), broken);
 }
 
 void Proof::signal() {

@@ -1,9 +1,10 @@
 // The Proof runs the portable core over a machine of memory and says what came out, so that two
 // processors can be held to the same bits, and what it costs can be counted.
 //
-// signal -> model -> fold -> a whole node: activation, readings, a model update that is fetched,
-// checked, tried and confirmed, then a fault, the alarm, the valve, and the repair. One minute of
-// virtual time. The caller owns the Proof (about 90 KB) and the flash; nothing is allocated.
+// the flash's conformance -> signal -> model -> fold -> a whole node: activation, readings, a model
+// update that is fetched, checked, tried and confirmed, then a fault, the alarm, the valve, and the
+// repair. One minute of virtual time. The caller owns the Proof (about 90 KB) and the flash;
+// nothing is allocated.
 #pragma once
 
 #include "sense/node/node.h"
@@ -43,6 +44,7 @@ class Proof {
     static constexpr std::size_t events_max = 16;
     static constexpr std::size_t arena_bytes = 4096;
 
+    [[nodiscard]] bool conforms();
     void signal();
     [[nodiscard]] bool model();
     [[nodiscard]] bool make_manifest();

@@ -3,6 +3,7 @@
 // What it needs lies in PSRAM, each field as 4 bytes of length and the bytes, which end with a
 // zero: broker's name, broker's port, time server's port, lower bound of the time (unix seconds),
 // client id, CA, certificate, key. The servers are the emulator's host.
+#include "sense/hal/conformance.h"
 #include "sense/port/cortex_m/board.h"
 #include "sense/port/cortex_m/network.h"
 #include "sense/port/cortex_m/tls_socket.h"
@@ -139,6 +140,10 @@ int run() {
     board.network.ask_time(server, static_cast<std::uint16_t>(number(field[2])));
     static_cast<void>(board.wait(time_us_max, [&] { return board.clock.synced(); }));
     if (board.network.times_refused() > 0) print("a time below the bound was refused\n");
+    if (const auto broken = hal::check_time(board.clock); !broken.empty()) return ended(broken);
+    if (const auto broken = hal::check_entropy(board.entropy); !broken.empty())
+        return ended(broken);
+    print("time and entropy conform\n");
     if (const auto why = board.tls.start({field[5], field[6], field[7]}); !why.empty())
         return ended(why);
     const session::Server broker{
