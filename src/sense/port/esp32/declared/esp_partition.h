@@ -2,7 +2,6 @@
 #pragma once
 
 #include <esp_err.h>
-
 #include <stddef.h>
 
 enum esp_partition_type_t { ESP_PARTITION_TYPE_APP = 0, ESP_PARTITION_TYPE_DATA = 1 };

@@ -1,8 +1,9 @@
 // Of esp_system: the task watchdog.
 #pragma once
 
-#include <esp_err.h>
 #include <freertos/task.h>
+
+#include <esp_err.h>
 
 struct esp_task_wdt_config_t {
     uint32_t timeout_ms;

@@ -1,10 +1,9 @@
 // Of esp-tls, on mbedTLS.
 #pragma once
 
-#include <esp_err.h>
-
 #include <sys/types.h>
 
+#include <esp_err.h>
 #include <stddef.h>
 
 using esp_tls_t = struct esp_tls;

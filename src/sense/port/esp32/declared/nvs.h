@@ -2,7 +2,6 @@
 #pragma once
 
 #include <esp_err.h>
-
 #include <stddef.h>
 
 using nvs_handle_t = uint32_t;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <driver/gpio.h>
-#include <esp_err.h>
 
+#include <esp_err.h>
 #include <stddef.h>
 
 using i2c_master_bus_handle_t = struct i2c_master_bus_t*;

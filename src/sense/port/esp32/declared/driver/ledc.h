@@ -2,6 +2,7 @@
 #pragma once
 
 #include <driver/gpio.h>
+
 #include <esp_err.h>
 
 enum ledc_mode_t { LEDC_HIGH_SPEED_MODE = 0, LEDC_LOW_SPEED_MODE };
