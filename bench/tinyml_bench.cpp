@@ -4,7 +4,8 @@
 // MODEL has int8 ends. LIBRARY is opened by dlopen (Maven's org.bytedeco:tensorflow-lite carries
 // one: libjnitensorflowlite.so) and runs its XNNPACK delegate. A call sets
 // the input, runs and reads the output; times are CPU time, the best of the turns.
-#include "shared/tinyml/model.h"
+#include "shared/tinyml/batch.h"
+#include "shared/tinyml/tile.h"
 
 #include <dlfcn.h>
 
@@ -97,6 +98,9 @@ int main(int argc, char** argv) {
     std::vector<std::byte> arena(needs->arena_bytes);
     auto model = Model::load(file, arena, reason, Rounding::single);
     if (!model) return 1;
+    std::vector<std::byte> room(Batch::room_bytes(*model));
+    Batch tiles{*model, room};
+    std::printf("tiles: %s\n", room.empty() ? "none" : tile_kernel()->name);
     const std::size_t width = needs->input_count;
     const std::size_t height = needs->output_count;
     std::mt19937 chance{1};
@@ -112,10 +116,10 @@ int main(int argc, char** argv) {
         double best_theirs = best_ours;
         for (int turn = 0; turn < turns; ++turn) {
             const double start = cpu_seconds();
-            for (std::size_t i = 0; i < rows_a_turn; ++i) {
-                model->invoke_raw(
-                    std::span{rows}.subspan(i * width, width),
-                    std::span{ours}.subspan(i * height, height)
+            for (std::size_t i = 0; i < rows_a_turn; i += batch) {
+                tiles.invoke_raw(
+                    std::span{rows}.subspan(i * width, batch * width),
+                    std::span{ours}.subspan(i * height, batch * height)
                 );
             }
             const double middle = cpu_seconds();

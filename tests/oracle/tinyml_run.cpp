@@ -1,8 +1,8 @@
 // tinyml_run MODEL double|single INPUT OUTPUT: runs a .tflite file over rows of raw numbers.
 //
 // INPUT and OUTPUT hold rows one behind the other in the model's own types: int8, or float32 in the
-// machine's byte order.
-#include "shared/tinyml/model.h"
+// machine's byte order. int8 rows run one by one, and then as one batch: other bytes are an error.
+#include "shared/tinyml/batch.h"
 
 #include <cstdio>
 #include <cstring>
@@ -13,6 +13,7 @@
 
 namespace {
 
+using stator::tinyml::Batch;
 using stator::tinyml::Model;
 using stator::tinyml::Rounding;
 using stator::tinyml::Type;
@@ -22,7 +23,7 @@ std::string read(const char* path) {
     return {std::istreambuf_iterator<char>{in}, {}};
 }
 
-void run_raw(Model& model, const std::string& input, std::string& output) {
+bool run_raw(Model& model, const std::string& input, std::string& output) {
     const std::size_t width = model.needs().input_count;
     std::vector<std::int8_t> row(width);
     std::vector<std::int8_t> result(model.needs().output_count);
@@ -31,6 +32,12 @@ void run_raw(Model& model, const std::string& input, std::string& output) {
         model.invoke_raw(row, result);
         output.append(reinterpret_cast<const char*>(result.data()), result.size());
     }
+    std::vector<std::byte> room(Batch::room_bytes(model));
+    std::vector<std::int8_t> rows(input.size() / width * width);
+    std::memcpy(rows.data(), input.data(), rows.size());
+    std::vector<std::int8_t> results(output.size());
+    Batch{model, room}.invoke_raw(rows, results);
+    return std::memcmp(results.data(), output.data(), output.size()) == 0;
 }
 
 void run_real(Model& model, const std::string& input, std::string& output) {
@@ -68,7 +75,12 @@ int main(int argc, char** argv) {
     const std::string input = read(argv[3]);
     std::string output;
     const bool raw = needs->input_type == Type::int8 && needs->output_type == Type::int8;
-    raw ? run_raw(*model, input, output) : run_real(*model, input, output);
+    if (!raw) {
+        run_real(*model, input, output);
+    } else if (!run_raw(*model, input, output)) {
+        std::fprintf(stderr, "%s: a batch gives other bytes than its rows\n", argv[1]);
+        return 1;
+    }
     std::ofstream{argv[4], std::ios::binary} << output;
     return 0;
 }

@@ -107,6 +107,14 @@ std::int8_t curve_at(const Activation8& op, std::int32_t x) {
     return clamped(y + op.output_zero);
 }
 
+template <Rounding rounding>
+std::int8_t value_at(const Activation8& op, std::int8_t step) {
+    const std::int32_t x = step - op.input_zero;
+    if (op.curve != Curve::relu && op.curve != Curve::relu6) return curve_at<rounding>(op, x);
+    const std::int32_t y = wrapped_sum(scaled<rounding>(x, op.by), op.output_zero);
+    return clamped(y, op.range.low, op.range.high);
+}
+
 float real_curve(Curve curve, float x) {
     switch (curve) {
         case Curve::relu:
@@ -144,20 +152,27 @@ void run_activation_int8(const Memory& memory, const std::byte* at) {
     const auto op = numbers_of<Activation8>(at);
     const std::int8_t* input = memory.in8(op.input);
     std::int8_t* output = memory.out8(op.output);
-    const bool line = op.curve == Curve::relu || op.curve == Curve::relu6;
-    for (std::uint32_t i = 0; i < op.count; ++i) {
-        const std::int32_t x = input[i] - op.input_zero;
-        if (line) {
-            const std::int32_t y = wrapped_sum(scaled<rounding>(x, op.by), op.output_zero);
-            output[i] = clamped(y, op.range.low, op.range.high);
-        } else {
-            output[i] = curve_at<rounding>(op, x);
-        }
-    }
+    for (std::uint32_t i = 0; i < op.count; ++i)
+        output[i] = value_at<rounding>(op, input[i]);
 }
 
 template void run_activation_int8<Rounding::double_>(const Memory&, const std::byte*);
 template void run_activation_int8<Rounding::single>(const Memory&, const std::byte*);
+
+Curve8 curve_of(const std::byte* record) {
+    const auto op = numbers_of<Activation8>(record);
+    return {op.input, op.output, op.count};
+}
+
+void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
+    const auto op = numbers_of<Activation8>(record);
+    for (int step = -128; step < 128; ++step) {
+        const auto x = static_cast<std::int8_t>(step);
+        const std::int8_t y = rounding == Rounding::double_ ? value_at<Rounding::double_>(op, x)
+                                                            : value_at<Rounding::single>(op, x);
+        table[static_cast<std::uint8_t>(x)] = static_cast<std::byte>(y);
+    }
+}
 
 void run_activation_float(const Memory& memory, const std::byte* at) {
     const auto op = numbers_of<ActivationReal>(at);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "shared/tinyml/fixed_point.h"
-#include "shared/tinyml/graph.h"
+#include "shared/tinyml/program.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +25,16 @@ struct Dense {
     std::int32_t low = -128;
     std::int32_t high = 127;
 };
+
+// A FULLY_CONNECTED layer as its record holds it; the Dense has neither x nor y.
+struct Layer {
+    Place input;
+    Place output;
+    std::uint32_t batches = 0;  // rows of one run
+    Dense dense;
+};
+
+[[nodiscard]] Layer layer_of(const Memory& memory, const std::byte* record);
 
 // The units from `first` on.
 template <Rounding rounding>

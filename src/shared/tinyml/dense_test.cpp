@@ -1,27 +1,31 @@
 #include "shared/tinyml/dense.h"
 
+#include "shared/tinyml/tile.h"
+
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <random>
 #include <vector>
 
 namespace stator::tinyml {
+
+const TileKernel* emulated_vnni();  // tile_vnni_test.cpp: none where SIMDe is not installed
+
 namespace {
 
-#if defined(__x86_64__)
-
-struct Layer {
+struct Made {
     std::vector<std::int8_t> x, weights, y;
     std::vector<std::int32_t> bias, scale;
     Dense dense;
 };
 
-Layer layer_of(std::uint32_t depth, std::uint32_t units, bool each, std::mt19937& chance) {
+Made made_of(std::uint32_t depth, std::uint32_t units, bool each, std::mt19937& chance) {
     const auto within = [&](int low, int high) {
         return std::uniform_int_distribution<int>{low, high}(chance);
     };
-    Layer made;
+    Made made;
     for (std::uint32_t i = 0; i < depth; ++i)
         made.x.push_back(static_cast<std::int8_t>(within(-128, 127)));
     for (std::uint32_t i = 0; i < depth * units; ++i)
@@ -51,24 +55,75 @@ Layer layer_of(std::uint32_t depth, std::uint32_t units, bool each, std::mt19937
     return made;
 }
 
+// A layer with everything in place; every fifth has no bias.
+Made next_layer(int round, std::mt19937& chance) {
+    const auto depth = static_cast<std::uint32_t>(1 + round % 67);
+    Made made =
+        made_of(depth, static_cast<std::uint32_t>(1 + chance() % 21), round % 2 == 0, chance);
+    made.dense.weights = made.weights.data();
+    if (round % 5 != 0) made.dense.bias = reinterpret_cast<const std::byte*>(made.bias.data());
+    made.dense.scale = reinterpret_cast<const std::byte*>(made.scale.data());
+    made.dense.x = made.x.data();
+    made.dense.y = made.y.data();
+    return made;
+}
+
+template <Rounding rounding>
+void expect_the_portable_bits(const TileKernel& kernel, int rounds) {
+    std::mt19937 chance{10};
+    for (int round = 0; round < rounds; ++round) {
+        Made made = next_layer(round, chance);
+        Dense& dense = made.dense;
+        std::vector<std::int8_t> planes(std::size_t{dense.depth} * tile_rows);
+        for (std::int8_t& value : planes)
+            value = static_cast<std::int8_t>(chance());
+        std::vector<std::byte> wide(kernel.wide_bytes(dense.depth));
+        std::vector<std::byte> packed(kernel.packed_bytes(dense.depth, dense.units));
+        std::vector<std::int8_t> y(std::size_t{dense.units} * tile_rows, std::int8_t{77});
+        pack(kernel, dense, packed.data());
+        kernel.widen(planes.data(), dense.depth, wide.data());
+        const Tile tile{
+            .wide = wide.data(),
+            .packed = packed.data(),
+            .scale = dense.scale,
+            .y = y.data(),
+            .words = kernel.words(dense.depth),
+            .units = dense.units,
+            .channels = dense.channels,
+            .y_zero = dense.y_zero,
+            .low = dense.low,
+            .high = dense.high,
+        };
+        kernel.run(tile, rounding);
+        for (std::size_t row = 0; row < tile_rows; ++row) {
+            for (std::size_t i = 0; i < dense.depth; ++i)
+                made.x[i] = planes[i * tile_rows + row];
+            dense_portable<rounding>(dense);
+            for (std::size_t unit = 0; unit < dense.units; ++unit) {
+                ASSERT_EQ(y[unit * tile_rows + row], made.y[unit])
+                    << kernel.name << ", round " << round << ", row " << row << ", unit " << unit;
+            }
+        }
+    }
+}
+
+void expect_the_portable_bits_in_both_roundings(const TileKernel& kernel, int rounds = 2000) {
+    expect_the_portable_bits<Rounding::double_>(kernel, rounds);
+    expect_the_portable_bits<Rounding::single>(kernel, rounds);
+}
+
+#if defined(__x86_64__)
+
 template <Rounding rounding>
 void expect_same_bits() {
     std::mt19937 chance{9};
     for (int round = 0; round < 4000; ++round) {
-        const auto depth = static_cast<std::uint32_t>(1 + round % 67);
-        Layer layer =
-            layer_of(depth, static_cast<std::uint32_t>(1 + chance() % 21), round % 2 == 0, chance);
-        Dense dense = layer.dense;
-        dense.x = layer.x.data();
-        dense.weights = layer.weights.data();
-        if (round % 5 != 0) dense.bias = reinterpret_cast<const std::byte*>(layer.bias.data());
-        dense.scale = reinterpret_cast<const std::byte*>(layer.scale.data());
-        dense.y = layer.y.data();
-        dense_portable<rounding>(dense);
+        Made layer = next_layer(round, chance);
+        dense_portable<rounding>(layer.dense);
         const std::vector<std::int8_t> portable = layer.y;
         std::fill(layer.y.begin(), layer.y.end(), std::int8_t{77});
-        dense_avx2(dense, rounding);
-        ASSERT_EQ(layer.y, portable) << "round " << round << ", depth " << depth;
+        dense_avx2(layer.dense, rounding);
+        ASSERT_EQ(layer.y, portable) << "round " << round << ", depth " << layer.dense.depth;
     }
 }
 
@@ -76,6 +131,27 @@ TEST(Dense, avx2_gives_the_portable_kernels_bits_in_both_roundings) {
     if (!has_avx2()) GTEST_SKIP() << "this machine has no AVX2";
     expect_same_bits<Rounding::double_>();
     expect_same_bits<Rounding::single>();
+}
+
+TEST(Tile, avx2_gives_the_portable_kernels_bits_in_both_roundings) {
+    if (!has_avx2()) GTEST_SKIP() << "this machine has no AVX2";
+    expect_the_portable_bits_in_both_roundings(tile_avx2);
+}
+
+TEST(Tile, vnni_gives_the_portable_kernels_bits_in_both_roundings) {
+    if (!has_vnni()) GTEST_SKIP() << "this machine has no AVX-512 VNNI";
+    expect_the_portable_bits_in_both_roundings(tile_vnni);
+}
+
+TEST(Tile, vnni_emulated_gives_the_portable_kernels_bits_in_both_roundings) {
+    if (emulated_vnni() == nullptr) GTEST_SKIP() << "libsimde-dev is not installed";
+    expect_the_portable_bits_in_both_roundings(*emulated_vnni(), 300);
+}
+
+#elif defined(__aarch64__)
+
+TEST(Tile, neon_gives_the_portable_kernels_bits_in_both_roundings) {
+    expect_the_portable_bits_in_both_roundings(tile_neon);
 }
 
 #endif

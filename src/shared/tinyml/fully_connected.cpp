@@ -140,31 +140,46 @@ void dense_portable(const Dense& d, std::uint32_t first) {
 template void dense_portable<Rounding::double_>(const Dense&, std::uint32_t);
 template void dense_portable<Rounding::single>(const Dense&, std::uint32_t);
 
+Layer layer_of(const Memory& memory, const std::byte* record) {
+    const auto op = numbers_of<Dense8>(record);
+    return {
+        .input = op.input,
+        .output = op.output,
+        .batches = op.batches,
+        .dense =
+            {
+                .weights = memory.in8(op.weights),
+                .bias = op.bias.present() ? memory.in(op.bias) : nullptr,
+                .scale = memory.in(op.scale),
+                .depth = op.depth,
+                .units = op.units,
+                .channels = op.per_channel != 0 ? op.units : 1,
+                .x_zero = op.input_zero,
+                .y_zero = op.output_zero,
+                .low = op.range.low,
+                .high = op.range.high,
+            },
+    };
+}
+
 template <Rounding rounding>
 void run_fully_connected_int8(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Dense8>(at);
-    Dense dense{
-        .weights = memory.in8(op.weights),
-        .bias = op.bias.present() ? memory.in(op.bias) : nullptr,
-        .scale = memory.in(op.scale),
-        .depth = op.depth,
-        .units = op.units,
-        .channels = op.per_channel != 0 ? op.units : 1,
-        .x_zero = op.input_zero,
-        .y_zero = op.output_zero,
-        .low = op.range.low,
-        .high = op.range.high,
-    };
-    for (std::uint32_t batch = 0; batch < op.batches; ++batch) {
-        dense.x = memory.in8(op.input) + std::size_t{batch} * op.depth;
-        dense.y = memory.out8(op.output) + std::size_t{batch} * op.units;
+    Layer layer = layer_of(memory, at);
+    Dense& dense = layer.dense;
+    dense.x = memory.in8(layer.input);
+    dense.y = memory.out8(layer.output);
+    for (std::uint32_t batch = 0; batch < layer.batches; ++batch) {
 #if defined(__x86_64__)
         if (has_avx2()) {
             dense_avx2(dense, rounding);
-            continue;
+        } else {
+            dense_portable<rounding>(dense);
         }
-#endif
+#else
         dense_portable<rounding>(dense);
+#endif
+        dense.x += dense.depth;
+        dense.y += dense.units;
     }
 }
 

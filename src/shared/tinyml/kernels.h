@@ -55,6 +55,16 @@ template <Rounding rounding>
 void run_requantise(const Memory&, const std::byte*);
 void run_dequantise(const Memory&, const std::byte*);
 
+// A curve of int8, for Batch: where it lies, and its 256 values by the input's byte.
+struct Curve8 {
+    Place input;
+    Place output;
+    std::uint32_t count = 0;
+};
+
+[[nodiscard]] Curve8 curve_of(const std::byte* record);
+void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table);
+
 // A record's numbers, copied out: the arena holds no objects, only bytes.
 template <typename T>
 [[nodiscard]] inline T numbers_of(const std::byte* at) {

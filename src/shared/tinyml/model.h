@@ -56,6 +56,8 @@ class Model {
     void invoke_raw(std::span<const std::int8_t> input, std::span<std::int8_t> output);
 
   private:
+    friend class Batch;
+
     struct End {
         std::uint32_t place = 0;
         float scale = 1;
