@@ -391,7 +391,7 @@ TEST_F(OtherEngine, costs_no_verdict_where_it_fails) {
 }
 
 TEST_F(OtherEngine, that_answers_wrongly_costs_a_model_its_start) {
-    engines.bias = -1.0F;
+    engines.bias = -50.0F;
     offer({.name = second, .release = 2});
     order(second);
     run();

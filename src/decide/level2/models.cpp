@@ -124,6 +124,7 @@ Outcome<std::unique_ptr<RunningModel>> checked(
     receiver.release = release_now;
     receiver.feature_set = asset::feature_set_hash(asset);
     receiver.arena_bytes_max = options.arena_bytes_max;
+    receiver.name = std::string_view{name};
     bundle::Refusal refusal;
     const auto bytes = std::as_bytes(std::span{made->file});
     const auto refused = [&](std::string_view why) {
@@ -131,8 +132,6 @@ Outcome<std::unique_ptr<RunningModel>> checked(
     };
     auto manifest = bundle::check(made->envelope, bytes, receiver, verifier, refusal);
     if (!manifest) return refused(refusal.view());
-    if (manifest->name.view() != name)
-        return refused(fmt::format("its manifest is of {}", manifest->name.view()));
     made->manifest = *manifest;
     made->arena.resize(manifest->arena_bytes);
     tinyml::Reason reason;

@@ -11,6 +11,7 @@ Engine::Engine(const asset::Asset& asset, bundle::Verifier& verifier, Arenas are
     : asset_{asset}, verifier_{verifier}, arenas_{arenas} {}
 
 Result<void> Engine::consider(
+    std::string_view name,
     std::string_view envelope,
     std::span<const std::byte> tflite,
     std::uint32_t release_now,
@@ -24,6 +25,7 @@ Result<void> Engine::consider(
         .release = release_now,
         .feature_set = asset::feature_set_hash(asset_),
         .arena_bytes_max = arenas_[spare].size(),
+        .name = bundle::ModelName{name},
     };
     const auto manifest = bundle::check(envelope, tflite, receiver, verifier_, refusal);
     if (!manifest) return std::unexpected{manifest.error()};

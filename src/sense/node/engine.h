@@ -29,6 +29,7 @@ class Engine {
     // Swaps to the model that lies in flash, or says why not and changes nothing. `release_now`:
     // what it must exceed.
     [[nodiscard]] base::Result<void> consider(
+        std::string_view name,  // that was asked for; empty: whichever it is
         std::string_view envelope,
         std::span<const std::byte> tflite,
         std::uint32_t release_now,

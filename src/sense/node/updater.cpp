@@ -29,6 +29,7 @@ void Updater::load_committed() {
     if (!commit) return;
     bundle::Refusal refusal;
     const auto loaded = engine_.consider(
+        "",
         slots_.envelope(commit->slot, commit->envelope_bytes),
         slots_.tflite(commit->slot, commit->tflite_bytes),
         commit->release == 0 ? 0 : commit->release - 1,
@@ -191,6 +192,7 @@ void Updater::consider(std::int64_t now_us) {
     const auto before = slots_.committed();
     bundle::Refusal refusal;
     const auto accepted = engine_.consider(
+        model_.view(),
         slots_.envelope(slots_.idle(), envelope_bytes_),
         slots_.tflite(slots_.idle(), tflite_bytes_),
         before ? before->release : 0,

@@ -177,6 +177,8 @@ base::Result<Manifest> check(
         return refuse(refusal, Fault::denied, "the signature does not verify");
     auto manifest = parse(envelope->json);
     if (!manifest) return refuse(refusal, Fault::bad_input, "the manifest cannot be read");
+    if (!receiver.name.empty() && !(manifest->name == receiver.name))
+        return refuse(refusal, Fault::not_found, "its manifest is of another model");
     if (!(manifest->device_class == receiver.device_class) || manifest->level != receiver.level)
         return refuse(refusal, Fault::not_found, "it is for another class or level");
     if (manifest->release <= receiver.release)

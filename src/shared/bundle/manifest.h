@@ -3,7 +3,7 @@
 // It lies beside the .tflite as text: one line of 128 hex digits (ECDSA P-256 over SHA-256, r||s)
 // and a newline, then JSON, over exactly whose bytes the signature goes. parse() reads the JSON
 // without a heap. check() is what every receiver does, in this order, before it swaps: signature,
-// class and level, release (must rise), hash and size, structure and arena, golden sequences
+// name, class and level, release (must rise), hash and size, structure and arena, golden sequences
 // through the fold.
 #pragma once
 
@@ -73,6 +73,7 @@ struct Receiver {  // who is asking
     std::uint32_t release = 0;  // of the model that runs, 0 for none
     std::uint32_t feature_set = 0;
     std::size_t arena_bytes_max = 0;
+    ModelName name{};  // that was asked for; empty: whichever it is
 };
 
 // Everything but the golden run of it; then golden() with a loaded model.
