@@ -19,8 +19,8 @@ constexpr std::size_t batch_max = 200;
 constexpr std::size_t sensors_max = 200;
 
 // Members of a telemetry message that are not measured values.
-constexpr std::array<std::string_view, 7> not_channels{
-    "boot", "seq", "inference", "threshold", "alarm", "release", "level"
+constexpr std::array<std::string_view, 8> not_channels{
+    "boot", "seq", "timeStamp", "inference", "threshold", "alarm", "release", "level"
 };
 
 std::int64_t time_of(const json& message, std::int64_t fallback_unix_ms) {
@@ -46,8 +46,9 @@ void Feed::on_record(const log::Record& record) {
     if (id == message.end() || !id->is_string()) return;
     const auto& device = id->get_ref<const std::string&>();
     if (alert) {
-        if (const auto value = message.find("inference");
-            value != message.end() && value->is_number())
+        const auto value = message.find("inference");
+        const bool has_room = level2_.size() < sensors_max || level2_.contains(device);
+        if (has_room && value != message.end() && value->is_number())
             level2_[device] = value->get<double>();
         return;
     }

@@ -2,7 +2,9 @@
 
 #include "world/tls/tls.h"
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace stator::console {
 
@@ -15,12 +17,25 @@ constexpr std::string_view cookie_name = "stator_session=";
 std::string cookie_of(const http::Request& request) {
     const auto header = request.headers.find("cookie");
     if (header == request.headers.end()) return {};
-    const std::string& text = header->second;
-    const std::size_t at = text.find(cookie_name);
-    if (at == std::string::npos || (at != 0 && text[at - 1] != ' ' && text[at - 1] != ';'))
-        return {};
-    const std::size_t from = at + cookie_name.size();
-    return text.substr(from, text.find(';', from) - from);
+    std::string_view rest = header->second;
+    while (!rest.empty()) {
+        rest.remove_prefix(std::min(rest.find_first_not_of("; "), rest.size()));
+        const std::string_view one = rest.substr(0, rest.find(';'));
+        if (one.starts_with(cookie_name)) return std::string{one.substr(cookie_name.size())};
+        rest.remove_prefix(one.size());
+    }
+    return {};
+}
+
+// What is over is forgotten when something is added: neither list grows with the years.
+void add(
+    std::map<std::string, std::int64_t>& secrets,
+    const std::string& secret,
+    std::int64_t now_us,
+    std::int64_t lifetime_us
+) {
+    std::erase_if(secrets, [&](const auto& entry) { return entry.second < now_us; });
+    secrets[tls::sha256_hex(secret)] = now_us + lifetime_us;
 }
 
 }  // namespace
@@ -38,7 +53,7 @@ std::string Sessions::secret() {
 
 std::string Sessions::new_code() {
     std::string code = secret();
-    codes_[tls::sha256_hex(code)] = clock_.monotonic_us() + code_lifetime_us;
+    add(codes_, code, clock_.monotonic_us(), code_lifetime_us);
     return code;
 }
 
@@ -54,7 +69,7 @@ http::Response Sessions::enter(const http::Request& request) {
         );
     codes_.erase(found);
     const std::string session = secret();
-    sessions_[tls::sha256_hex(session)] = clock_.monotonic_us() + session_lifetime_us;
+    add(sessions_, session, clock_.monotonic_us(), session_lifetime_us);
     http::Response response;
     response.status = 303;
     response.headers["Location"] = "/";
