@@ -153,7 +153,7 @@ def main():
             print(f"{kind} seed {seed}: {len(judge)} rows held out; float {score(real)[1]}")
             for scales in ("channel", "tensor"):
                 ours, theirs = work / "ours.tflite", work / "theirs.tflite"
-                arguments = [work / "network", work / "calibration", scales, "seen", work / "float.tflite", ours]
+                arguments = [work / "network", work / "calibration", scales, "rule", work / "float.tflite", ours]
                 subprocess.run([quantise_run, *arguments], check=True)
                 theirs.write_bytes(by_tensorflow(model, calibration, scales == "channel"))
                 by_ours = run(ours, judge)

@@ -1,4 +1,4 @@
-// quantise_run NETWORK ROWS channel|tensor bound|seen FLOAT INT8: a network that was trained
+// quantise_run NETWORK ROWS channel|tensor bound|seen|rule FLOAT INT8: a network that was trained
 // elsewhere, written by quantise.
 //
 // NETWORK is text: `inputs N`, then `normalise` (N means, N inverse deviations: physical units come
@@ -53,7 +53,7 @@ bool read_network(std::istream& in, Network& network) {
 int main(int argc, char** argv) {
     if (argc != 7) {
         std::fprintf(
-            stderr, "usage: quantise_run NETWORK ROWS channel|tensor bound|seen FLOAT INT8\n"
+            stderr, "usage: quantise_run NETWORK ROWS channel|tensor bound|seen|rule FLOAT INT8\n"
         );
         return 2;
     }
@@ -67,10 +67,11 @@ int main(int argc, char** argv) {
     std::ifstream calibration{argv[2]};
     while (calibration >> std::ws && calibration.peek() != EOF)
         rows.push_back(numbers(calibration, network.inputs));
-    Options options{.mean_loss_max = 1e9, .limit_loss_max = 1e9, .flips_max = 1};
+    Options options = options_for(network);
+    options.mean_loss_max = options.limit_loss_max = 1e9;
+    options.flips_max = 1;
     options.per_channel = std::string{argv[3]} == "channel";
-    options.input_as_seen = std::string{argv[4]} == "seen";
-    if (!network.normalise.mean.empty()) options.profile = Profile::reference;
+    if (const std::string range{argv[4]}; range != "rule") options.input_as_seen = range == "seen";
     const auto real = write_float(network, options.profile);
     const auto made = quantise(network, rows, options);
     if (!real || !made) {

@@ -55,7 +55,9 @@ Outcome<Candidate> assemble(
     Candidate made;
     auto full = quantise::write_float(trained.network);
     if (!full) return std::unexpected(full.error());
-    auto small = quantise::quantise(trained.network, trained.windows);
+    auto small = quantise::quantise(
+        trained.network, trained.windows, quantise::options_for(trained.network)
+    );
     if (!small) return std::unexpected(small.error());
     made.full = std::move(*full);
     made.tflite = std::move(small->tflite);

@@ -24,15 +24,21 @@ struct Options {
     bool per_channel = true;
     bool int8_ends = false;  // not in the profile `reference`
     Profile profile = Profile::stator;
-    // The input's range is what the calibration rows show, and what lies outside sticks to its
-    // ends: finer, for networks that decide inside it (classifier, autoencoder). Otherwise it is
-    // +-input_bound, so that a baseline still sees what is far away.
+    // The input's range is what the calibration rows show or up to half as much again, where that
+    // loses less on them, and what lies outside sticks to its ends: finer, for networks that decide
+    // inside it (classifier, autoencoder). Otherwise it is +-input_bound, so that a baseline still
+    // sees what is far away.
     bool input_as_seen = false;
     double mean_loss_max = 0.03;   // on the calibration rows
     double limit_loss_max = 0.08;  // on rows stretched towards the limit
     double flips_max = 0.02;
     std::size_t rows_min = 32;  // fewer calibration rows are refused
 };
+
+// The options that a network asks for by what it is, whatever the data: one that measures a
+// distance (a Sum of a Square: baseline, reconstruction error) raises its alarms on what no
+// calibration row shows, so its input goes to the bound; any other decides inside what it has seen.
+[[nodiscard]] Options options_for(const Network& network);
 
 struct Report {
     std::size_t rows = 0;

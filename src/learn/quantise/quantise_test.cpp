@@ -1,5 +1,6 @@
 #include "learn/quantise/quantise.h"
 
+#include "learn/quantise/lower.h"
 #include "learn/quantise/ranges.h"
 #include "shared/tinyml/model.h"
 
@@ -195,6 +196,51 @@ TEST(Quantise, an_input_as_seen_has_finer_steps_and_loses_less) {
     ASSERT_TRUE(seen) << seen.error().what;
     EXPECT_LT(seen->accuracy.mean_loss, bound->accuracy.mean_loss / 1.5);
     EXPECT_EQ(seen->accuracy.limit_rows, 0U);  // nothing is asked of what lies outside
+}
+
+// A channel of four values, and a steep network whose limit lies between two of them: the plain
+// range's steps round one of the four to the other side's value.
+TEST(Quantise, an_input_of_few_values_gets_the_steps_that_fit_them) {
+    Network network{.name = "steep", .inputs = 1};
+    network.layers = {
+        Dense{.inputs = 1, .outputs = 1, .weights = {400}, .bias = {-400 * 0.131F}}, Logistic{}
+    };
+    std::vector<Row> rows;
+    for (int i = 0; i < 200; ++i)
+        rows.push_back({std::array{-1.0F, 0.13F, 0.135F, 2.0F}.at(static_cast<std::size_t>(i) % 4)}
+        );
+    Options options{.mean_loss_max = 1, .limit_loss_max = 1, .flips_max = 1};
+    options.input_as_seen = true;
+    const auto made = quantise(network, rows, options);
+    ASSERT_TRUE(made) << made.error().what;
+    const auto plain = lower_to_int8(network, find_ranges(network, rows, true), {true, false});
+    std::vector<std::byte> arena(4096);
+    tinyml::Reason reason;
+    auto model = tinyml::Model::load(std::as_bytes(std::span{plain}), arena, reason);
+    ASSERT_TRUE(model) << reason.view();
+    double plain_loss = 0;
+    for (const Row& row : rows) {
+        float value = 0;
+        model->invoke(row, std::span{&value, 1});
+        plain_loss += std::abs(static_cast<double>(value) - evaluate(network, row)[0]);
+    }
+    plain_loss /= static_cast<double>(rows.size());
+    EXPECT_GT(plain_loss, 0.03) << "or the test shows nothing";
+    EXPECT_LT(made->accuracy.mean_loss, plain_loss / 1.4);
+}
+
+TEST(Quantise, only_a_network_that_measures_a_distance_sees_beyond_its_calibration) {
+    EXPECT_FALSE(options_for(baseline(8, 32.0F, 4.0F)).input_as_seen);
+    EXPECT_TRUE(options_for(classifier()).input_as_seen);
+    Network autoencoder{.name = "autoencoder", .inputs = 8};
+    autoencoder.layers = {
+        random_dense(8, 5, Activation::none, 1), Tanh{}, random_dense(5, 8, Activation::none, 2)
+    };
+    EXPECT_TRUE(options_for(autoencoder).input_as_seen) << "its caller measures the error";
+    autoencoder.layers.insert(
+        autoencoder.layers.end(), {Residual{}, Square{}, Sum{0.1F, -4.0F}, Logistic{}}
+    );
+    EXPECT_FALSE(options_for(autoencoder).input_as_seen) << "it measures the error itself";
 }
 
 TEST(Quantise, int8_ends_take_and_give_steps) {
