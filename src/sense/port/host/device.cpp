@@ -96,11 +96,13 @@ struct Device::Parts {
         DeviceOptions given,
         const Credential& credential,
         std::unique_ptr<FileFlash> opened,
+        std::unique_ptr<FileFlash> opened_backlog,
         hal::Adc& adc,
         hal::Actuators& actuators
     )
         : options{std::move(given)},
           flash{std::move(opened)},
+          backlog{std::move(opened_backlog)},
           link{
               doors.mqtt, doors.clock, doors.chance, mqtt_options(options.provisioning, credential)
           },
@@ -123,7 +125,18 @@ struct Device::Parts {
           envelope(bundle::envelope_bytes_max),
           counts(signal::waveform_samples) {
         const hal::Hal hal{
-            adc, actuators, *flash, link, fetch, time, entropy, watchdog, log, verifier
+            adc,
+            actuators,
+            *flash,
+            link,
+            fetch,
+            time,
+            entropy,
+            watchdog,
+            log,
+            verifier,
+            nullptr,
+            backlog.get()
         };
         node.emplace(
             hal,
@@ -141,6 +154,7 @@ struct Device::Parts {
 
     DeviceOptions options;
     std::unique_ptr<FileFlash> flash;
+    std::unique_ptr<FileFlash> backlog;  // none: nullptr
     MqttLink link;
     HttpFetch fetch;
     HostTime time;
@@ -175,8 +189,21 @@ Outcome<std::unique_ptr<Device>> Device::make(
     if (!credential) return std::unexpected{credential.error()};
     auto flash = FileFlash::open(doors.disk, options.directory + "/flash.bin", options.flash_bytes);
     if (!flash) return std::unexpected{flash.error()};
+    std::unique_ptr<FileFlash> backlog;
+    if (options.backlog_bytes != 0) {
+        auto opened =
+            FileFlash::open(doors.disk, options.directory + "/backlog.bin", options.backlog_bytes);
+        if (!opened) return std::unexpected{opened.error()};
+        backlog = *std::move(opened);
+    }
     return std::unique_ptr<Device>{new Device{std::make_unique<Parts>(
-        doors, std::move(options), *credential, *std::move(flash), adc, actuators
+        doors,
+        std::move(options),
+        *credential,
+        *std::move(flash),
+        std::move(backlog),
+        adc,
+        actuators
     )}};
 }
 
@@ -198,6 +225,10 @@ std::int64_t Device::next_reading_us() const {
 
 std::uint64_t Device::steps() const {
     return parts_->watchdog.fed;
+}
+
+bool Device::leave() {
+    return parts_->node->leave();
 }
 
 std::string Device::trouble() const {

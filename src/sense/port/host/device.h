@@ -3,7 +3,7 @@
 //
 // The machine (Adc, Actuators) is handed in: simulated, recorded or real makes no difference here.
 // make() enrols when the device has no certificate yet; what it keeps lies in `directory` (key,
-// certificates, flash.bin).
+// certificates, flash.bin, and backlog.bin: what RAM could not hold for the site).
 #pragma once
 
 #include "sense/hal/machine.h"
@@ -26,7 +26,8 @@ struct DeviceOptions {
     asset::Asset asset;
     node::Config config;
     std::size_t flash_bytes = 1U << 20U;
-    std::size_t readings_max = 4096;  // that wait for the site
+    std::size_t backlog_bytes = 1U << 20U;  // about 8,000 readings; 0: RAM alone
+    std::size_t readings_max = 4096;        // that wait for the site
     std::size_t events_max = 256;
     std::size_t arena_bytes = 64U << 10U;
 };
@@ -47,6 +48,9 @@ class Device {
     [[nodiscard]] std::int64_t next_reading_us() const;
     // Whole steps: what fed the watchdog.
     [[nodiscard]] std::uint64_t steps() const;
+    // Measures no more, and keeps in flash what waits in RAM; true when there is none left. For an
+    // orderly end, in a few calls.
+    [[nodiscard]] bool leave();
     // Why there is no connection, or no answer of a registry; for people.
     [[nodiscard]] std::string trouble() const;
     void disconnect();
