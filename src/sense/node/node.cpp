@@ -161,7 +161,10 @@ void Node::land(std::uint32_t id, bool acknowledged) {
             outbox_.forget(flying_[i].key);
         flying_[i] = flying_[flying_.size() - 1];
         static_cast<void>(flying_.resize(flying_.size() - 1));
-        if (!config_.stored_marks) {
+        // A broker whose site gives no marks, though it should: what it acknowledged must do.
+        constexpr std::int64_t silence_us = 10'000'000;
+        const bool silent = !mark_seen_ && now_us_ - connected_us_ > silence_us;
+        if (!config_.stored_marks || silent) {
             Key before{.boot = last_sent_.boot, .seq = last_sent_.seq + 1};
             for (const Flying& flying : flying_)
                 before = std::min(before, flying.key);
