@@ -129,7 +129,7 @@ std::vector<Key> make_keys() {
     add(key("learn.batch_size", &Config::learn_batch_size, "of the classifier", {"BATCH_SIZE"}));
     add(key("learn.stream", &Config::learn_stream, "what it reads: log or kafka", {}));
     add(key("learn.family", &Config::learn_family, "baseline or classifier", {}));
-    add(key("level2.stream", &Config::level2_stream, "what it reads: log or kafka", {}));
+    add(key("level2.stream", &Config::level2_stream, "what it reads: log, kafka or mqtt", {}));
     add(
         key("level2.group",
             &Config::level2_group,

@@ -137,8 +137,11 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
     options.control_topic = config.topics.control;
     auto lock = lock_level2(doors, config);
     if (!lock) return std::unexpected(lock.error());
-    auto streams = make_streams(doors, config, "level2.stream", config.level2_stream);
+    auto streams = make_streams(doors, config, "level2.stream", config.level2_stream, true);
     if (!streams) return std::unexpected(streams.error());
+    options.heard = (*streams)->heard;
+    // The broker keeps what comes while level 2 is away.
+    if (options.heard != nullptr) options.mqtt.clean_session = false;
     auto library = open_engine(doors, config);
     if (!library) return std::unexpected(library.error());
     options.models.engines = library->get();

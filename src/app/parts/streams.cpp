@@ -77,7 +77,8 @@ Outcome<std::unique_ptr<Streams>> make_streams(
     doors::Doors& doors,
     const config::Config& config,
     const std::string& key,
-    const std::string& choice
+    const std::string& choice,
+    bool may_hear
 ) {
     auto made = std::make_unique<Streams>();
     if (choice == "log") {
@@ -88,8 +89,19 @@ Outcome<std::unique_ptr<Streams>> make_streams(
         if (!connection) return std::unexpected(connection.error());
         made->kafka = std::make_unique<kafka::RealKafka>();
         made->inner = kafka_stream(*made->kafka, config, std::move(*connection));
+    } else if (choice == "mqtt" && may_hear) {
+        auto heard = std::make_unique<stream::MqttStream>(
+            doors.clock,
+            stream::MqttStream::Options{
+                .topics =
+                    {{config.topics.data, log::Class::telemetry},
+                     {config.topics.control, log::Class::control}}
+            }
+        );
+        made->heard = heard.get();
+        made->inner = std::move(heard);
     } else {
-        return wrong(key.c_str(), "must be log or kafka");
+        return wrong(key.c_str(), may_hear ? "must be log, kafka or mqtt" : "must be log or kafka");
     }
     made->once = std::make_unique<stream::OnceStream>(*made->inner, made->metrics);
     return made;

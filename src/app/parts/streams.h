@@ -5,6 +5,7 @@
 #pragma once
 
 #include "app/config/config.h"
+#include "store/stream/mqtt_stream.h"
 #include "store/stream/sequences.h"
 #include "world/doors/doors.h"
 #include "world/kafka/kafka.h"
@@ -23,15 +24,18 @@ struct Streams {
     metrics::Metrics metrics;
     std::unique_ptr<kafka::Kafka> kafka;  // real, or none: in the simulation all read the log
     std::unique_ptr<stream::Stream> inner;
+    stream::MqttStream* heard = nullptr;  // `inner`, where that is what the consumer's client hears
     std::unique_ptr<stream::OnceStream> once;
 };
 
-// `choice` is "log" or "kafka", `key` the configuration's name for it.
+// `choice` is "log" or "kafka", and "mqtt" for a consumer with `may_hear`; `key` the
+// configuration's name for it.
 [[nodiscard]] Outcome<std::unique_ptr<Streams>> make_streams(
     doors::Doors& doors,
     const config::Config& config,
     const std::string& key,
-    const std::string& choice
+    const std::string& choice,
+    bool may_hear = false
 );
 
 }  // namespace stator::parts

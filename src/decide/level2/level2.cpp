@@ -61,6 +61,9 @@ Outcome<std::unique_ptr<Level2>> Level2::make(
     auto client = doors.mqtt.connect(made->options_.mqtt);
     if (!client) return std::unexpected(client.error());
     made->client_ = std::move(*client);
+    if (made->options_.heard != nullptr)
+        if (auto done = made->options_.heard->subscribe(*made->client_); !done)
+            return std::unexpected(done.error());
     made->outbox_ = std::make_unique<stream::Outbox>(
         made->verdicts_->database(), *made->client_, doors.clock, doors.journal
     );
@@ -471,8 +474,10 @@ Outcome<bool> Level2::drain_telemetry() {
 }
 
 Outcome<bool> Level2::step() {
-    for (const mqtt::Event& event : client_->poll())
+    for (const mqtt::Event& event : client_->poll()) {
         outbox_->on_event(event);
+        if (options_.heard != nullptr) options_.heard->hear(event);
+    }
     // Control first: a model that was announced before a record judges that record.
     auto control = drain_control();
     if (!control) return control;

@@ -11,6 +11,7 @@
 #include "decide/level2/models.h"
 #include "shared/asset/asset.h"
 #include "shared/wire/messages.h"
+#include "store/stream/mqtt_stream.h"
 #include "store/stream/outbox.h"
 #include "store/stream/source.h"
 #include "store/verdicts/verdicts.h"
@@ -34,6 +35,8 @@ struct Options {
     std::string state_file;            // <state>/level2/level2.db
     ModelOptions models;
     mqtt::Options mqtt;
+    // Set where the stream is what level 2's own client hears; it is part of `stream` then.
+    stream::MqttStream* heard = nullptr;
     std::string alert_topic = "motor-failure-alert-level2-inference";
     std::string data_topic = "shaded-pole-motor-sensor_data";
     std::string control_topic = "control-message";

@@ -173,5 +173,83 @@ TEST_F(Restart, each_record_is_judged_once_by_a_valid_model_however_often_it_is_
     EXPECT_EQ(rows.at(0).integer(0), seq);
 }
 
+// Level 2 beside a broker alone: what it hears is its stream.
+class Hearsay : public Level2Test {
+  protected:
+    Hearsay() {
+        options.mqtt.clean_session = false;
+        offer({.name = first});
+        again();
+        run();
+        mqtt::Options talking;
+        talking.client_id = "7";
+        talker = broker.connect(talking).value();
+        tell(control, R"({"command":"download-model","payload":")" + first + "\"}");
+        run();
+    }
+
+    void again() {
+        level2.reset();
+        stream::MqttStream& hearing_now = heard_now();
+        auto made = Level2::make(doors, hearing_now, options);
+        ASSERT_TRUE(made) << made.error().what;
+        level2 = std::move(*made);
+    }
+
+    stream::MqttStream& heard_now() {
+        heard_ = std::make_unique<stream::MqttStream>(clock, topics);
+        options.heard = heard_.get();
+        return *heard_;
+    }
+
+    void tell(const std::string& topic, const std::string& payload) {
+        ASSERT_TRUE(talker->publish({.topic = topic, .payload = payload, .qos = 1}));
+        for (int i = 0; i < 4; ++i) {
+            static_cast<void>(talker->poll());
+            while (broker.step()) {
+            }
+        }
+    }
+
+    void tell_reading(int seq, float value) {
+        tell(
+            data,
+            fmt::format(
+                R"({{"deviceID":"7","timeStamp":"{}","boot":1,"seq":{},"vibration":{},"temperature":{}}})",
+                1'700'000'000'000 + 1000LL * seq,
+                seq,
+                value,
+                value
+            )
+        );
+    }
+
+    const stream::MqttStream::Options topics{
+        .topics = {{data, log::Class::telemetry}, {control, log::Class::control}}
+    };
+    std::unique_ptr<stream::MqttStream> heard_;
+    std::unique_ptr<mqtt::Client> talker;
+};
+
+TEST_F(Hearsay, is_judged_like_the_log_and_twice_told_is_judged_once) {
+    for (const int seq : {1, 2, 3, 4, 4, 3, 5, 6})
+        tell_reading(seq, 2.0F);
+    run();
+    EXPECT_EQ(level2->metrics().get("stator_level2_records_judged_total"), 6.0);
+    EXPECT_THAT(told_about("7"), ElementsAre("5:on:" + first, "6:on:" + first));
+}
+
+TEST_F(Hearsay, goes_on_after_a_restart_with_the_model_it_had) {
+    for (int seq = 1; seq <= 4; ++seq)
+        tell_reading(seq, 2.0F);
+    run();
+    again();
+    run();
+    for (int seq = 4; seq <= 6; ++seq)
+        tell_reading(seq, 2.0F);
+    run();
+    EXPECT_THAT(told_about("7"), ElementsAre("5:on:" + first, "6:on:" + first));
+}
+
 }  // namespace
 }  // namespace stator::level2
