@@ -1,7 +1,8 @@
 // memory.h is how the board's memory is shared out: the firmware's word, and the tools'.
 //
 //   code:  | boot stage | the program, where it was linked for |
-//   flash: | the node's: boots, model slots | the program's: log, slots | ... | factory page |
+//   flash: | the node's: boots, model slots | the program's: log, slots | ... | backlog |
+//          | ... | factory page |
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,11 @@ inline constexpr std::size_t firmware_at = flash_bytes;  // in the flash
 inline constexpr std::size_t firmware_slot_bytes = 256U << 10U;
 inline constexpr std::size_t firmware_bytes = 2 * sector_bytes + 2 * firmware_slot_bytes;
 static_assert(firmware_at + firmware_bytes <= factory_page_at);
+
+inline constexpr std::size_t backlog_at = 2U << 20U;     // in the flash
+inline constexpr std::size_t backlog_bytes = 1U << 20U;  // of what waits for the site
+static_assert(firmware_at + firmware_bytes <= backlog_at);
+static_assert(backlog_at + backlog_bytes <= factory_page_at);
 
 inline constexpr std::uint32_t program_begin = 0x1'0000;  // as mps2_an386.ld is told
 

@@ -151,9 +151,9 @@ unsigned stator_random() {
     return number;
 }
 
-void stator_lwip_failed(const char* what) {
-    stator::cortex_m::print("\n!! lwIP: ");
-    stator::cortex_m::print(what);
+void stator_lwip_failed(int line) {
+    stator::cortex_m::print("\n!! lwIP, line ");
+    stator::cortex_m::print_number(static_cast<std::uint64_t>(line));
     stator::cortex_m::end_emulation(false);
 }
 }

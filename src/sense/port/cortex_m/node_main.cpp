@@ -56,6 +56,9 @@ std::span<const std::uint8_t> with_zero(std::string_view text) {
 struct Board {
     Board() = default;
     cortex_m::PsramFlash flash{cortex_m::psram_begin, cortex_m::flash_bytes};
+    cortex_m::PsramFlash backlog{
+        cortex_m::psram_begin + cortex_m::backlog_at, cortex_m::backlog_bytes
+    };
     cortex_m::Program program;
     factory::Page page;
     std::array<char, factory::host_bytes_max + 1> host{};
@@ -132,6 +135,7 @@ void start_node(std::string_view cause) {
         board.log,
         board.signature,
         &board.program,
+        &board.backlog,
     };
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
@@ -199,6 +203,7 @@ class Display {  // what changed, for people and tests
         say_cost("readings", status.readings);
         say_cost("skipped", status.readings_skipped);
         say_cost("waiting", status.waiting);
+        say_cost("in_flash", status.in_flash);
         say_cost("shed", status.shed);
     }
 

@@ -7,13 +7,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-__attribute__((noreturn)) void stator_lwip_failed(const char* what);
+__attribute__((noreturn)) void stator_lwip_failed(int line);
 #ifdef __cplusplus
 }
 #endif
 
 #define LWIP_PLATFORM_DIAG(x)
-#define LWIP_PLATFORM_ASSERT(x) stator_lwip_failed(x)
+#define LWIP_PLATFORM_ASSERT(x) stator_lwip_failed(__LINE__)  // the texts take 5 KB of flash
 #define LWIP_NO_STDIO_H 1
 #define LWIP_NO_INTTYPES_H 1
 #define X8_F "02x"
