@@ -215,7 +215,8 @@ class Hearsay : public Level2Test {
         tell(
             data,
             fmt::format(
-                R"({{"deviceID":"7","timeStamp":"{}","boot":1,"seq":{},"vibration":{},"temperature":{}}})",
+                R"({{"deviceID":"7","timeStamp":"{}","boot":1,"seq":{},)"
+                R"("vibration":{},"temperature":{}}})",
                 1'700'000'000'000 + 1000LL * seq,
                 seq,
                 value,
