@@ -69,6 +69,35 @@ Made next_layer(int round, std::mt19937& chance) {
 }
 
 template <Rounding rounding>
+std::int8_t by_definition(const Made& made, std::size_t unit) {
+    const Dense& d = made.dense;
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < d.depth; ++i) {
+        const std::int32_t product = (made.x[i] - d.x_zero) * made.weights[unit * d.depth + i];
+        sum += static_cast<std::uint32_t>(product);
+    }
+    if (d.bias != nullptr) sum += static_cast<std::uint32_t>(made.bias[unit]);
+    const std::size_t channel = d.channels > 1 ? unit : 0;
+    const std::int32_t steps = scaled<rounding>(
+        static_cast<std::int32_t>(sum), made.scale[channel], made.scale[d.channels + channel]
+    );
+    return clamped(wrapped_sum(steps, d.y_zero), d.low, d.high);
+}
+
+TEST(Dense, portable_kernel_computes_each_unit_by_its_definition) {
+    std::mt19937 chance{8};
+    for (int round = 0; round < 1000; ++round) {
+        const Made made = next_layer(round, chance);
+        dense_portable<Rounding::double_>(made.dense);
+        for (std::size_t unit = 0; unit < made.dense.units; ++unit)
+            ASSERT_EQ(made.dense.y[unit], by_definition<Rounding::double_>(made, unit));
+        dense_portable<Rounding::single>(made.dense);
+        for (std::size_t unit = 0; unit < made.dense.units; ++unit)
+            ASSERT_EQ(made.dense.y[unit], by_definition<Rounding::single>(made, unit));
+    }
+}
+
+template <Rounding rounding>
 void expect_the_portable_bits(const TileKernel& kernel, int rounds) {
     std::mt19937 chance{10};
     for (int round = 0; round < rounds; ++round) {

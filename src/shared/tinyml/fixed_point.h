@@ -27,14 +27,14 @@ namespace stator::tinyml {
 [[nodiscard]] constexpr std::int32_t high_product(std::int32_t a, std::int32_t b) {
     constexpr auto lowest = std::numeric_limits<std::int32_t>::min();
     if (a == lowest && b == lowest) return std::numeric_limits<std::int32_t>::max();
+    // gemmlowp adds 2^30, or 1 - 2^30 below zero, and divides: the same number
     const std::int64_t product = std::int64_t{a} * std::int64_t{b};
-    const std::int64_t nudge = product >= 0 ? (std::int64_t{1} << 30) : 1 - (std::int64_t{1} << 30);
-    return static_cast<std::int32_t>((product + nudge) / (std::int64_t{1} << 31));
+    return static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
 }
 
 // x / 2^bits, rounded to nearest, halves away from zero (gemmlowp RoundingDivideByPOT).
 [[nodiscard]] constexpr std::int32_t rounded_shift(std::int32_t x, int bits) {
-    const auto mask = static_cast<std::int32_t>((std::int64_t{1} << bits) - 1);
+    const auto mask = static_cast<std::int32_t>((std::uint32_t{1} << bits) - 1U);
     const std::int32_t remainder = x & mask;
     const std::int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
     return (x >> bits) + (remainder > threshold ? 1 : 0);
@@ -58,7 +58,10 @@ template <Rounding rounding>
     if constexpr (rounding == Rounding::double_) {
         const int left = shift > 0 ? shift : 0;
         const int right = shift > 0 ? 0 : -shift;
-        return rounded_shift(high_product(wrapped_shift(x, left), significand), right);
+        // high_product(), whose special case a significand never meets
+        const std::int64_t product = std::int64_t{wrapped_shift(x, left)} * significand;
+        const auto high = static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
+        return rounded_shift(high, right);
     } else {
         const int total = 31 - shift;
         const std::int64_t half = std::int64_t{1} << (total - 1);

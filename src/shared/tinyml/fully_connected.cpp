@@ -1,5 +1,6 @@
 // FULLY_CONNECTED: each output is a row of weights times the input, plus a bias.
 #include "shared/tinyml/dense.h"
+#include "shared/tinyml/dot.h"
 #include "shared/tinyml/kernels.h"
 
 namespace stator::tinyml {
@@ -101,15 +102,21 @@ bool prepare_float(Builder& b, const Operator& op, Fused fused) {
     return true;
 }
 
-// Sums wrap: a hostile bias may be anything.
-std::int32_t dot(
-    const std::int8_t* x, const std::int8_t* w, std::uint32_t depth, std::int32_t x_zero
-) {
-    std::uint32_t sum = 0;
-    for (std::uint32_t i = 0; i < depth; ++i) {
-        sum += static_cast<std::uint32_t>((x[i] - x_zero) * w[i]);
+std::int32_t number(const std::byte* numbers, std::uint32_t i) {
+    return load<std::int32_t>(numbers + std::size_t{4} * i);
+}
+
+template <Rounding rounding, std::uint32_t units>
+void dense_units(const Dense& d, std::uint32_t unit) {
+    const Sums<units> sums = dots(d, unit, std::make_integer_sequence<std::uint32_t, units>{});
+    for (std::uint32_t u = 0; u < units; ++u, ++unit) {
+        auto sum = static_cast<std::int32_t>(sums[u]);
+        if (d.bias != nullptr) sum = wrapped_sum(sum, number(d.bias, unit));
+        const std::uint32_t channel = d.channels > 1 ? unit : 0;
+        const std::int32_t steps =
+            scaled<rounding>(sum, number(d.scale, channel), number(d.scale, d.channels + channel));
+        d.y[unit] = clamped(wrapped_sum(steps, d.y_zero), d.low, d.high);
     }
-    return static_cast<std::int32_t>(sum);
 }
 
 }  // namespace
@@ -124,17 +131,11 @@ bool prepare_fully_connected(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void dense_portable(const Dense& d, std::uint32_t first) {
-    const auto number = [](const std::byte* numbers, std::uint32_t i) {
-        return load<std::int32_t>(numbers + std::size_t{4} * i);
-    };
-    for (std::uint32_t unit = first; unit < d.units; ++unit) {
-        std::int32_t sum = dot(d.x, d.weights + std::size_t{unit} * d.depth, d.depth, d.x_zero);
-        if (d.bias != nullptr) sum = wrapped_sum(sum, number(d.bias, unit));
-        const std::uint32_t channel = d.channels > 1 ? unit : 0;
-        const std::int32_t steps =
-            scaled<rounding>(sum, number(d.scale, channel), number(d.scale, d.channels + channel));
-        d.y[unit] = clamped(wrapped_sum(steps, d.y_zero), d.low, d.high);
-    }
+    std::uint32_t unit = first;
+    for (; unit + 4 <= d.units; unit += 4)
+        dense_units<rounding, 4>(d, unit);
+    for (; unit < d.units; ++unit)
+        dense_units<rounding, 1>(d, unit);
 }
 
 template void dense_portable<Rounding::double_>(const Dense&, std::uint32_t);
