@@ -19,6 +19,9 @@ using Sums = std::array<std::uint32_t, units>;
 template <std::uint32_t units>
 using Rows = std::array<const std::int8_t*, units>;
 
+template <std::uint32_t... u>
+using Each = std::integer_sequence<std::uint32_t, u...>;
+
 #if defined(__ARM_FEATURE_SIMD32) && !defined(__aarch64__)
 
 // Bytes 0 and 2, or 1 and 3, as two int16.
@@ -65,7 +68,10 @@ using Rows = std::array<const std::int8_t*, units>;
 // sequence `u`, for arrays in a loop stay in memory.)
 template <std::uint32_t units, std::uint32_t... u>
 [[gnu::always_inline]] inline std::uint32_t
-add_fours(const std::int8_t*& x, Rows<units>& w, std::uint32_t depth, std::int32_t zero, Sums<units>& sums, std::integer_sequence<std::uint32_t, u...>) {
+add_fours(
+    const std::int8_t*& x, Rows<units>& w, std::uint32_t depth, std::int32_t zero,
+    Sums<units>& sums, Each<u...>
+) {
     const std::uint32_t zeros = (static_cast<std::uint32_t>(zero) & 0xFFFFU) * 0x10001U;
     const std::int8_t* const end = x + (depth & ~3U);
     while (x != end) {
@@ -81,7 +87,9 @@ add_fours(const std::int8_t*& x, Rows<units>& w, std::uint32_t depth, std::int32
 
 template <std::uint32_t units, std::uint32_t... u>
 [[gnu::always_inline]] inline std::uint32_t
-add_fours(const std::int8_t*&, Rows<units>&, std::uint32_t depth, std::int32_t, Sums<units>&, std::integer_sequence<std::uint32_t, u...>) {
+add_fours(
+    const std::int8_t*&, Rows<units>&, std::uint32_t depth, std::int32_t, Sums<units>&, Each<u...>
+) {
     return depth;
 }
 
@@ -89,7 +97,7 @@ add_fours(const std::int8_t*&, Rows<units>&, std::uint32_t depth, std::int32_t, 
 
 template <std::uint32_t... u>
 [[gnu::always_inline]] inline Sums<sizeof...(u)> dots(
-    const Dense& d, std::uint32_t unit, std::integer_sequence<std::uint32_t, u...> sequence
+    const Dense& d, std::uint32_t unit, Each<u...> sequence
 ) {
     constexpr std::uint32_t units = sizeof...(u);
     const std::int8_t* x = d.x;
