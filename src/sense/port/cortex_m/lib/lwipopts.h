@@ -5,7 +5,7 @@
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_SOCKET 0
 #define LWIP_NETCONN 0
-#define LWIP_RAW 1
+#define LWIP_RAW 0
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0
 #define IP_REASSEMBLY 0  // TCP and our UDP never fragment
