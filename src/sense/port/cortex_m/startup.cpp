@@ -23,7 +23,8 @@ extern void (*stator_init_end[])();
 [[noreturn]] void stator_hung_at(const std::uint32_t* frame);
 [[noreturn]] void abort();
 [[noreturn]] void stator_dead();
-[[noreturn]] void __assert_func(const char* file, int line, const char*, const char* what);
+[[noreturn]] void stator_assertion_failed(const char* file, int line);
+[[noreturn]] void __assert_func(const char* file, int line, const char*, const char*);
 }
 
 namespace {
@@ -88,10 +89,17 @@ extern "C" [[gnu::naked]] void stator_hung() {
     asm volatile("mov r0, sp\n b stator_hung_at");
 }
 
-extern "C" void __assert_func(const char* file, int, const char*, const char* what) {
+extern "C" void stator_assertion_failed(const char* file, int line) {
     print("\n!! assertion in ");
     print(file);
-    die(what);
+    print(":");
+    stator::cortex_m::print_number(static_cast<std::uint64_t>(line));
+    die(" does not hold");
+}
+
+// Of the C library's own parts.
+extern "C" void __assert_func(const char* file, int line, const char*, const char*) {
+    stator_assertion_failed(file, line);
 }
 
 extern "C" void abort() {  // newlib's would bring a heap with it

@@ -24,11 +24,16 @@ class MemoryFlash final : public hal::Flash {
     }
 
     base::Result<void> erase(std::size_t offset) override {
+        if (offset % sector_bytes() != 0 || offset >= size_bytes())
+            return std::unexpected{base::Fault::bad_input};
         std::ranges::fill(std::span{bytes_}.subspan(offset, sector_bytes()), std::byte{0xFF});
         return {};
     }
 
     base::Result<void> program(std::size_t offset, std::span<const std::byte> data) override {
+        if (offset % hal::flash_program_bytes != 0 || data.size() % hal::flash_program_bytes != 0 ||
+            offset > size_bytes() || data.size() > size_bytes() - offset)
+            return std::unexpected{base::Fault::bad_input};
         for (std::size_t i = 0; i < data.size(); ++i)
             bytes_[offset + i] &= data[i];
         return {};
