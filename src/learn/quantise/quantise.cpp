@@ -29,21 +29,23 @@ std::string fault_of_profile(const Network& network, Profile profile, bool int8_
     return int8_ends ? "the profile reference has float32 ends, int8_ends was asked for" : "";
 }
 
-// The file as tinyml runs it, over an arena of its own.
+// The file as tinyml runs it, over an arena of its own. Keeps a copy of the file: the model reads its
+// weights there.
 class Runner {
   public:
     static Outcome<Runner> make(const std::string& tflite) {
         Runner runner;
-        const auto file = std::as_bytes(std::span{tflite});
+        const auto bytes = std::as_bytes(std::span{tflite});
+        runner.file_.assign(bytes.begin(), bytes.end());
         tinyml::Reason reason;
-        const auto needs = tinyml::check(file, reason);
+        const auto needs = tinyml::check(runner.file_, reason);
         if (!needs) {
             return fail(
                 Fault::bad_input, fmt::format("the written model does not run: {}", reason.view())
             );
         }
         runner.arena_.resize(needs->arena_bytes);
-        auto model = tinyml::Model::load(file, runner.arena_, reason);
+        auto model = tinyml::Model::load(runner.file_, runner.arena_, reason);
         if (!model) return fail(model.error(), std::string{reason.view()});
         runner.model_.push_back(*model);
         return runner;
@@ -58,6 +60,7 @@ class Runner {
     double first_output(std::span<const float> row) { return static_cast<double>(outputs(row)[0]); }
 
   private:
+    std::vector<std::byte> file_;
     std::vector<std::byte> arena_;
     std::vector<tinyml::Model> model_;  // one
 };
