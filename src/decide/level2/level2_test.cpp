@@ -324,7 +324,7 @@ TEST_F(
 // A runtime that is not ours: it gives one answer, but in the runs that it is told to fail.
 struct OtherEngines final : tflite::Engines {
     struct One final : tflite::Engine {
-        explicit One(OtherEngines& all) : all{all} {}
+        explicit One(OtherEngines& engines) : all{engines} {}
 
         [[nodiscard]] const tflite::Ends& ends() const override { return all.ends; }
 
