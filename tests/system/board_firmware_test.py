@@ -107,6 +107,7 @@ class BoardFirmware(BoardBesideSite):
         event = self.firmware_event(2, "confirmed", "refused")
         type(self).update_s = time.monotonic() - begun
         self.assertEqual((event["state"], event["reason"]), ("confirmed", ""), event)
+        type(self).release = 2
         self.assertEqual(event["version"], "0.1.2")
         states = [e["state"] for e in self.events("firmware") if e["release"] == 2]
         self.assertEqual(states, ["downloading", "downloaded", "trial", "confirmed"])
@@ -114,7 +115,6 @@ class BoardFirmware(BoardBesideSite):
         starts = [(e["firmware"], e["cause"]) for e in self.events("started")]
         self.assertEqual(starts[-1], ("0.1.2", "restart"), starts)
         self.assertNotIn("!!", self.board.text())
-        type(self).release = 2
 
     def test_b_a_firmware_that_nobody_signed_is_refused(self):
         file = bytearray(self.packed(50))

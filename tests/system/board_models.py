@@ -103,8 +103,9 @@ class BoardBesideSite(unittest.TestCase):
 
     @classmethod
     def events(cls, kind="model"):
+        """Each once: what the board said before a restart and was not acknowledged it says again."""
         log = cls.site.stator("log", "tail", "--class", "control", "--all").stdout
-        found = []
+        found = {}
         for line in log.splitlines():
             at = line.find("{")
             if at < 0 or f'"{kind}"' not in line:
@@ -114,8 +115,8 @@ class BoardBesideSite(unittest.TestCase):
             except json.JSONDecodeError:
                 continue
             if event.get("event") == kind:
-                found.append(event)
-        return found
+                found.setdefault((event["boot"], event["seq"]), event)
+        return list(found.values())
 
     def sign(self, body, key=None):
         """The envelope of the bytes: r||s in hex, a newline, and they."""

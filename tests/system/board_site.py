@@ -63,14 +63,15 @@ class Board:
         return self.folder / name
 
     def start(self):
-        with open(self.output, "ab") as out:
+        # What the emulator says of itself would part the board's lines.
+        with open(self.output, "ab") as out, open(self.folder / "emulator.txt", "ab") as own:
             self.emulator = subprocess.Popen(
                 [tool("qemu-system-arm"), "-M", "mps2-an386", "-display", "none",
                  "-monitor", "none", "-serial", "stdio", "-nic", self.nic,
                  "-object", f"memory-backend-file,id=ps,size=16M,mem-path={self.flash},share=on",
                  "-machine", "memory-backend=ps", "-kernel", BUILD / "boot_image.elf",
                  "-semihosting-config", "enable=on,target=native"],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=own,
             )
 
     def stop(self):
