@@ -29,8 +29,8 @@ std::string fault_of_profile(const Network& network, Profile profile, bool int8_
     return int8_ends ? "the profile reference has float32 ends, int8_ends was asked for" : "";
 }
 
-// The file as tinyml runs it, over an arena of its own. Keeps a copy of the file: the model reads its
-// weights there.
+// The file as tinyml runs it, over an arena of its own. Keeps a copy of the file: the model reads
+// its weights there.
 class Runner {
   public:
     static Outcome<Runner> make(const std::string& tflite) {
