@@ -34,15 +34,16 @@ function(stator_read_headers_once target kind)
     endif()
 endfunction()
 
-# A folder's files compiled together read its headers once. For GCC, which gains nothing by precompiled ones; a
-# simulated door stands apart, for it has the real one's names. The device's folders have few headers to read.
+# A folder's files compiled together read its headers once. Not with a launcher, which would compile four files for
+# a change of one; a simulated door stands apart, for it has the real one's names. The device's folders have few
+# headers to read.
 function(stator_compile_together target layer sources)
-    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CMAKE_CXX_COMPILER_LAUNCHER OR layer MATCHES "shared|sense")
+    if(CMAKE_CXX_COMPILER_LAUNCHER OR STATOR_FUZZ OR CMAKE_CROSSCOMPILING OR layer MATCHES "shared|sense")
         return()
     endif()
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
-    # To the compiler a file that is included is a header, whose unnamed namespaces it warns of.
-    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    # To GCC a file that is included is a header, whose unnamed namespaces it warns of.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
     list(FILTER sources INCLUDE REGEX "simulated")
     set_source_files_properties(${sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
