@@ -3,7 +3,8 @@
 Both ways end in one topic of one partition of the same one-node Kafka; the same devices send the
 same readings to the same Mosquitto program in plaintext. Ours acknowledges when the log has it;
 Telegraf's broker when it has queued it for Telegraf. Interleaved, in turns.
-Rate: from the first message until Kafka has the last. CPU: of the bridge's process alone. Latency:
+Rate: from the first message until Kafka has the last. CPU: of the bridge's process alone; what the
+broker, Kafka and the load take of the same cores stands beside it, for it bounds the rate. Latency:
 200 messages a second, from before the send until kcat has printed it.
 """
 import collections
@@ -11,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import statistics
@@ -134,8 +136,8 @@ class Ways:
         )  # fmt: skip
 
     def run(self, name, work, boot):
-        """`work(bridge)` with broker and bridge of that way, when a message has gone all the way."""
-        with self.brokers.started({"stator": "gate", "telegraf": "vanilla"}[name], "plain"):
+        """`work(bridge, broker)` with those of that way, when a message has gone all the way."""
+        with self.brokers.started({"stator": "gate", "telegraf": "vanilla"}[name], "plain") as broker:
             bridge = self.bridge(name)
             try:
                 if name == "telegraf":  # what comes before it subscribes the first time goes nowhere
@@ -144,7 +146,7 @@ class Ways:
                 before = self.probe(name, boot)
                 wait_until(f"a message through {name}", lambda: self.stored() > before, 60)
                 self.settle()
-                return work(bridge)
+                return work(bridge, broker)
             finally:
                 bridge.send_signal(signal.SIGTERM)
                 bridge.wait(30)
@@ -156,10 +158,17 @@ class Ways:
 
 
 def measure_rate(ways, name, clients, seconds, boot):
-    def work(bridge):
-        before, cpu = ways.stored(), cpu_s(bridge.pid)
+    def work(bridge, broker):
+        pids = {
+            "cpu_us": bridge.pid, "broker_cpu_us": broker.pid,
+            "kafka_cpu_us": ways.kafka.processes[1].pid,
+        }  # fmt: skip
+        before, cpu = ways.stored(), {key: cpu_s(pid) for key, pid in pids.items()}
+        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
         begun = time.monotonic()
         load = ways.brokers.load("plain", clients, seconds, boot)
+        loading = resource.getrusage(resource.RUSAGE_CHILDREN)
+        load_s = loading.ru_utime + loading.ru_stime - waited.ru_utime - waited.ru_stime
         wait_until(
             f"all of it through {name}",
             lambda: ways.stored() - before >= load["acknowledged"], 300,
@@ -167,15 +176,15 @@ def measure_rate(ways, name, clients, seconds, boot):
         took = time.monotonic() - begun
         return {
             "acknowledged": load["acknowledged"], "rate": load["acknowledged"] / took,
-            "cpu_us": (cpu_s(bridge.pid) - cpu) * 1e6 / load["acknowledged"],
-            "rss_mb": peak_rss_mb(bridge.pid),
+            "load_cpu_us": load_s * 1e6 / load["acknowledged"], "rss_mb": peak_rss_mb(bridge.pid),
+            **{key: (cpu_s(pid) - cpu[key]) * 1e6 / load["acknowledged"] for key, pid in pids.items()},
         }  # fmt: skip
 
     return ways.run(name, work, boot)
 
 
 def measure_latency(ways, name, boot):
-    def work(bridge):
+    def work(bridge, _broker):
         reader = subprocess.Popen(
             ["kcat", "-b", ways.kafka.bootstrap, "-C", "-q", "-u", "-t", MQTT_TOPIC, "-p", "0",
              "-o", str(ways.stored()), "-f", "%s\\n"], stdout=subprocess.PIPE,
@@ -255,7 +264,7 @@ def measure(repetitions, seconds):
 def show(runs):
     ratios = {
         key: spread([o[key] / t[key] for o, t in zip(runs["stator"], runs["telegraf"])])
-        for key in ("rate", "cpu_us", "p50_ms", "p99_ms", "rss_mb")
+        for key in ("rate", "cpu_us", "broker_cpu_us", "kafka_cpu_us", "load_cpu_us", "p50_ms", "p99_ms", "rss_mb")
     }
     print("\n| | stator | Telegraf | ratio (least to most) |\n" + "| --- " * 4 + "|")
     for key, ratio in ratios.items():

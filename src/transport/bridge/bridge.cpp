@@ -17,8 +17,12 @@ constexpr std::int64_t look_us = 2'000'000;
 constexpr double hours_a_day = 24;
 // The wait is on telemetry: an alarm without any, or an answer of Kafka's, waits this long at most.
 constexpr std::int64_t wait_us_max = 10'000;
-// Under load records go in batches: a turn for each would cost more than all else the bridge does.
+// Under load records go in batches: a turn for each would cost more than all else the bridge does,
+// and a request for each more than all else Kafka does. A busy log's turns are further apart; a
+// backlog's are not, for they are full.
 constexpr std::int64_t turns_apart_us = 4'000;
+constexpr std::int64_t busy_turns_apart_us = 20'000;
+constexpr std::int64_t busy_records_a_ms = 2;
 
 constexpr std::array by_urgency{
     log::Class::alarm, log::Class::control, log::Class::telemetry, log::Class::waveform
@@ -107,6 +111,20 @@ std::size_t Bridge::in_flight() const {
     return n;
 }
 
+std::uint64_t Bridge::taken() const {
+    std::uint64_t n = 0;
+    for (const Lane& lane : lanes_)
+        n += lane.uplink->counts().taken;
+    return n;
+}
+
+std::int64_t Bridge::until_next_turn_us(std::int64_t now_us, std::uint64_t taken) const {
+    constexpr std::int64_t us_a_ms = 1'000;
+    const std::int64_t passed_us = now_us - turned_us_;
+    const bool busy = static_cast<std::int64_t>(taken) * us_a_ms >= passed_us * busy_records_a_ms;
+    return taken > 0 && taken < records_a_step && busy ? busy_turns_apart_us : turns_apart_us;
+}
+
 void Bridge::hear_kafka() {
     for (const auto& producer : {std::cref(urgent_), std::cref(bulk_)})
         for (const kafka::Delivery& delivery : producer.get()->poll(0)) {
@@ -128,6 +146,7 @@ Outcome<bool> Bridge::step() {
         look_around();
     }
     if (now_us < next_turn_us_) return false;
+    const std::uint64_t taken_before = taken();
     bool worked = false;
     std::optional<Error> failed;  // one lane's trouble does not stop the others
     const auto note = [&](const Outcome<bool>& done) {
@@ -142,7 +161,8 @@ Outcome<bool> Bridge::step() {
         tell_refusals(lane);
     }
     note(downlink_->step());
-    if (worked) next_turn_us_ = now_us + turns_apart_us;
+    if (worked) next_turn_us_ = now_us + until_next_turn_us(now_us, taken() - taken_before);
+    turned_us_ = now_us;
     if (failed) return std::unexpected(*failed);
     return worked;
 }

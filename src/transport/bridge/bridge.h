@@ -66,6 +66,9 @@ class Bridge {
     void tell_refusals(Lane& lane);
     void look_around();
     [[nodiscard]] std::size_t in_flight() const;
+    [[nodiscard]] std::uint64_t taken() const;
+    // After a turn at `now_us` that took that many records from the log.
+    [[nodiscard]] std::int64_t until_next_turn_us(std::int64_t now_us, std::uint64_t taken) const;
 
     doors::Doors& doors_;
     Options options_;
@@ -78,6 +81,7 @@ class Bridge {
     metrics::Metrics metrics_;
     std::string trouble_;
     std::int64_t looked_us_ = 0;
+    std::int64_t turned_us_ = 0;
     std::int64_t next_turn_us_ = 0;
 };
 

@@ -21,9 +21,12 @@
 namespace stator::bridge {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::Ge;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Le;
 using testing::SizeIs;
 
 constexpr const char* data = "shaded-pole-motor-sensor_data";
@@ -197,6 +200,31 @@ TEST_F(BridgeTest, an_alarm_does_not_wait_behind_a_backlog_of_telemetry) {
     run(5);  // the bridge's own turns are 4 ms apart
     EXPECT_THAT(values(alert), SizeIs(1));
     EXPECT_LT(values(data).size(), 20'000U) << "the backlog is still on its way";
+}
+
+TEST_F(BridgeTest, a_busy_log_goes_in_fewer_turns_a_quiet_one_at_once) {
+    const auto forwarded = [this] {
+        return bridge->metrics().get(
+            "stator_bridge_forwarded_records_total", R"(class="telemetry")"
+        );
+    };
+    // How many turns took 400 ms of records that come evenly.
+    const auto turns_of = [&](int records_a_second) {
+        int turns = 0;
+        double before = forwarded();
+        for (int ms = 0, seq = 0; ms < 400; ++ms) {
+            for (; seq < ms * records_a_second / 1000; ++seq)
+                put(log::Class::telemetry, data, reading("7", seq));
+            turn();
+            turns += forwarded() != before ? 1 : 0;
+            before = forwarded();
+        }
+        run();
+        return turns;
+    };
+    EXPECT_THAT(turns_of(100), AllOf(Ge(38), Le(40))) << "each by itself";
+    EXPECT_THAT(turns_of(1000), AllOf(Ge(75), Le(100))) << "4 ms apart";
+    EXPECT_THAT(turns_of(5000), AllOf(Ge(18), Le(22))) << "20 ms apart";
 }
 
 // The door fails as told: what a producer says of records that the brokers did not take.

@@ -7,13 +7,6 @@
 
 namespace stator::bridge {
 
-namespace {
-
-// So that no class of the log waits for long behind another.
-constexpr std::size_t records_a_step = 1000;
-
-}  // namespace
-
 Uplink::Uplink(
     std::unique_ptr<stream::Source> source, kafka::Producer& producer, UplinkOptions options
 )
@@ -86,6 +79,7 @@ Outcome<bool> Uplink::send() {
             sent_bytes_ += sent.record.value.size();
         }
         waiting_.pop_front();
+        ++counts_.taken;
         worked = true;
     }
     return worked;

@@ -24,6 +24,9 @@ namespace stator::bridge {
 inline constexpr std::size_t in_flight_records_max = 5'000;
 inline constexpr std::size_t in_flight_bytes_max = 2U << 20U;
 
+// So that no class of the log waits for long behind another.
+inline constexpr std::size_t records_a_step = 1000;
+
 struct UplinkOptions {
     std::string site;               // marks our records, so that they do not come down again
     std::string own_id = "bridge";  // the bridge's MQTT client id
@@ -31,6 +34,7 @@ struct UplinkOptions {
 };
 
 struct UplinkCounts {
+    std::uint64_t taken = 0;      // from the log
     std::uint64_t forwarded = 0;  // acknowledged by Kafka
     std::uint64_t bytes = 0;      // their payloads
     std::uint64_t again = 0;      // produced once more
