@@ -67,10 +67,13 @@ using Each = std::integer_sequence<std::uint32_t, u...>;
 // Leaves x and the rows at what is left of them, fewer than four inputs. (Written out by the
 // sequence `u`, for arrays in a loop stay in memory.)
 template <std::uint32_t units, std::uint32_t... u>
-[[gnu::always_inline]] inline std::uint32_t
-add_fours(
-    const std::int8_t*& x, Rows<units>& w, std::uint32_t depth, std::int32_t zero,
-    Sums<units>& sums, Each<u...>
+[[gnu::always_inline]] inline std::uint32_t add_fours(
+    const std::int8_t*& x,
+    Rows<units>& w,
+    std::uint32_t depth,
+    std::int32_t zero,
+    Sums<units>& sums,
+    Each<u...> /*sequence*/
 ) {
     const std::uint32_t zeros = (static_cast<std::uint32_t>(zero) & 0xFFFFU) * 0x10001U;
     const std::int8_t* const end = x + (depth & ~3U);
@@ -86,9 +89,13 @@ add_fours(
 #else
 
 template <std::uint32_t units, std::uint32_t... u>
-[[gnu::always_inline]] inline std::uint32_t
-add_fours(
-    const std::int8_t*&, Rows<units>&, std::uint32_t depth, std::int32_t, Sums<units>&, Each<u...>
+[[gnu::always_inline]] inline std::uint32_t add_fours(
+    const std::int8_t*&,
+    Rows<units>&,
+    std::uint32_t depth,
+    std::int32_t,
+    Sums<units>&,
+    Each<u...> /*sequence*/
 ) {
     return depth;
 }

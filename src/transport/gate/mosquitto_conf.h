@@ -25,14 +25,14 @@ struct MosquittoConf {
     std::uint16_t websockets_port = 0;  // TLS, with client certificates; 0: none
     std::uint16_t plain_port = 0;       // 127.0.0.1 only; 0: none
     std::size_t payload_bytes_max = 64U << 10U;
-    std::size_t queued_messages_max = 1000;          // per session
-    double rate_per_s = 5000.0;                      // of one device
+    std::size_t queued_messages_max = 1000;  // per session
+    double rate_per_s = 5000.0;              // of one device
     // The logs' budgets; alarm and control are reserved on the disk at the start.
     std::uint64_t waveform_bytes = 256ULL << 20U;
     std::uint64_t telemetry_bytes = 1024ULL << 20U;
     std::uint64_t alarm_bytes = 8ULL << 20U;
     std::uint64_t control_bytes = 8ULL << 20U;
-    std::string required = "ingest:telemetry";       // readers that pin the log: name:class,...
+    std::string required = "ingest:telemetry";  // readers that pin the log: name:class,...
 };
 
 // Fault::bad_input when a path holds what a line of the file cannot.

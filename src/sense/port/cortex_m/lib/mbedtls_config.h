@@ -6,7 +6,7 @@
 #define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
-#define MBEDTLS_PLATFORM_NO_STD_FUNCTIONS  // no calloc of the C library, not even as a default
+#define MBEDTLS_PLATFORM_NO_STD_FUNCTIONS      // no calloc of the C library, not even as a default
 #define MBEDTLS_PLATFORM_FPRINTF_MACRO(...) 0  // it would print the pool's state
 #define MBEDTLS_PLATFORM_EXIT_MACRO(code) __builtin_abort()
 #define MBEDTLS_PLATFORM_TIME_ALT
