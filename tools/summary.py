@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints what took longest and how many tests ran; exits with 1 when one failed or none ran.
 
-A ctest entry that is a GoogleTest program counts as the cases it says it ran.
+A ctest entry that is a GoogleTest or unittest program counts as the cases it says it ran.
 usage: summary.py RESULTS_DIR SECONDS
 """
 import pathlib
@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ElementTree
 
 GTEST_LINE = re.compile(r"\[  (PASSED|FAILED)  \] (\d+) tests?[.,]")
 PYTHON_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
+PYTHON_END = re.compile(r"^(?:OK|FAILED) \((.*)\)$", re.MULTILINE)
 SKIPPED_LINE = re.compile(r"\[  SKIPPED \] (\d+) tests?[.,]")
 
 
@@ -25,8 +26,15 @@ def cases(entry):
     if sum(counts.values()):
         return counts["PASSED"], max(counts["FAILED"], 0 if ok else 1), skipped
     ran = PYTHON_LINE.search(output)
-    number = int(ran.group(1)) if ran else 1
-    return (number, 0, 0) if ok else (number - 1, 1, 0)
+    if not ran:
+        return (1, 0, 0) if ok else (0, 1, 0)
+    end = PYTHON_END.search(output)  # "skipped=2, failures=1": what was skipped counts as run there
+    told = dict(re.findall(r"(\w+)=(\d+)", end.group(1))) if end else {}
+    skipped = int(told.get("skipped", 0))
+    failed = int(told.get("failures", 0)) + int(told.get("errors", 0))
+    if not ok:
+        failed = max(failed, 1)
+    return max(int(ran.group(1)) - failed - skipped, 0), failed, skipped
 
 
 def main():
