@@ -12,6 +12,7 @@
 #include "store/runs/runs.h"
 #include "world/json/json.h"
 #include "world/process/real.h"
+#include "world/process/resident.h"
 #include "world/process/self.h"
 
 #include <fmt/format.h>
@@ -25,6 +26,7 @@ namespace stator::demo {
 namespace {
 
 constexpr std::int64_t idle_us = 20'000;
+constexpr std::int64_t weighing_us = 2'000'000;
 
 // The demonstration's choices, so that the story fits into two minutes: written to stator.toml of a
 // new state directory, and there for everybody to change.
@@ -58,6 +60,7 @@ class Demo {
     [[nodiscard]] bool first_page();
     int tell();
     int end(const std::string& failure);
+    void weigh();
 
     void say(const std::string& text) {
         std::printf("%s\n", text.c_str());
@@ -72,6 +75,8 @@ class Demo {
     std::int64_t started_us_ = 0;
     std::int64_t story_unix_ms_ = 0;
     double first_page_s_ = 0;
+    std::uint64_t resident_bytes_max_ = 0;
+    std::int64_t next_weighing_us_ = 0;
     std::optional<up::Up> up_;
     std::optional<story::Story> story_;
 };
@@ -175,13 +180,21 @@ bool Demo::first_page() {
     return true;
 }
 
+// All processes of the site, this one among them, looked at now and then: the most they had.
+void Demo::weigh() {
+    std::uint64_t bytes = process::resident_bytes("self");
+    for (const supervise::Status& status : up_->status())
+        bytes += status.resident_bytes;
+    resident_bytes_max_ = std::max(resident_bytes_max_, bytes);
+}
+
 int Demo::end(const std::string& failure) {
     story::Cost cost;
     cost.wall_s = static_cast<double>(real_.clock.monotonic_us() - started_us_) / 1e6;
     cost.first_page_s = first_page_s_;
     cost.acceleration = config_.demo_acceleration;
-    for (const supervise::Status& status : up_->status())
-        cost.resident_mb += static_cast<double>(status.resident_bytes) / 1e6;
+    weigh();
+    cost.resident_mb = static_cast<double>(resident_bytes_max_) / 1e6;
     const std::string text = story::report(story_->overview(), story_->revealed(), failure, cost);
     say(text);
     const std::string file = options_.state_dir + "/report.txt";
@@ -196,6 +209,10 @@ int Demo::tell() {
     int code = 0;
     while (!loop::stop_wanted().load()) {
         bool worked = up_->step();
+        if (const std::int64_t now_us = real_.clock.monotonic_us(); now_us >= next_weighing_us_) {
+            next_weighing_us_ = now_us + weighing_us;
+            weigh();
+        }
         if (!linked) linked = print_link();
         if (linked && !seen) seen = first_page();
         if (!options_.recording.empty()) {

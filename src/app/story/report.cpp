@@ -150,7 +150,8 @@ std::string report(
     if (cost.first_page_s > 0)
         text += fmt::format(", first live page after {:.1f} s", cost.first_page_s);
     if (cost.resident_mb > 0)
-        text += fmt::format(", resident memory of all processes {:.0f} MB", cost.resident_mb);
+        text +=
+            fmt::format(", resident memory of all processes at most {:.0f} MB", cost.resident_mb);
     return text + "\n";
 }
 

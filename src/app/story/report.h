@@ -12,7 +12,7 @@ namespace stator::story {
 struct Cost {
     double wall_s = 0;
     double first_page_s = 0;  // from the start to the first live page; 0: nobody asked
-    double resident_mb = 0;   // all processes together
+    double resident_mb = 0;   // all processes together, the most that was seen
     double acceleration = 1;
 };
 

@@ -1,5 +1,7 @@
 #include "world/process/real.h"
 
+#include "world/process/resident.h"
+
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,7 +17,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -105,16 +106,8 @@ class RealChild final : public Child {
 
     void kill() override { signal(SIGKILL); }
 
-    // Its share of memory (PSS): shared pages count once over all processes together.
     [[nodiscard]] std::uint64_t resident_bytes() override {
-        if (exited()) return 0;
-        std::ifstream in{"/proc/" + std::to_string(pid_) + "/smaps_rollup"};
-        std::string word;
-        while (in >> word) {
-            std::uint64_t kilobytes = 0;
-            if (word == "Pss:" && in >> kilobytes) return kilobytes * 1024;
-        }
-        return 0;
+        return exited() ? 0 : process::resident_bytes(std::to_string(pid_));
     }
 
   private:
