@@ -1,4 +1,5 @@
 """The whole loop in one process: same seed, same trace; another seed, another; all seven steps in it."""
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -28,6 +29,7 @@ class Sim(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-2000:])
                 hashes.append(re.search(r"trace hash ([0-9a-f]{64})", done.stdout).group(1))
                 texts.append(trace.read_text())
+                self.assertEqual(hashlib.sha256(trace.read_bytes()).hexdigest(), hashes[-1])
                 print(f"seed {seed}: {hashes[-1]} in {seconds:.1f} s")
             self.assertEqual(hashes[0], hashes[1])
             self.assertEqual(texts[0], texts[1])
