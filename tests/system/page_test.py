@@ -8,7 +8,7 @@ from stator_site import ROOT, Site
 
 class Page(unittest.TestCase):
     def test_a_person_sees_the_machine_breaks_it_and_gives_a_verdict(self):
-        with Site() as site:
+        with Site("--no-fault") as site:
             script = pathlib.Path(__file__).with_name("page.mjs")
             done = subprocess.run(
                 ["node", script, site.link(), ROOT / "build/console.png"],
