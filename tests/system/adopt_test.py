@@ -12,8 +12,9 @@ import time
 import unittest
 
 import kafka_broker
-from stator_site import LONG, STATOR, Site, wait_until
+from stator_site import LONG, ROOT, STATOR, Site, wait_until
 
+MOSQUITTO = ROOT / "build/mosquitto/usr"  # as ./setup unpacked it
 OWN = "own-pump"  # enrolled at our site
 USER = "stator"
 PASSWORD = "hall-three"
@@ -102,7 +103,7 @@ class ForeignBroker:
     def run(self, *arguments):
         done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
+            raise RuntimeError(f"{' '.join(map(str, arguments))}: {done.stderr}")
 
     def certify(self):
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
@@ -111,7 +112,7 @@ class ForeignBroker:
         self.run("openssl", "req", "-x509", *curve, "-keyout", "hall.key", "-out", "hall.pem",
                  "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
                  "-CA", "ca.pem", "-CAkey", "ca.key")  # fmt: skip
-        self.run("mosquitto_passwd", "-b", "-c", "passwords", USER, PASSWORD)
+        self.run(MOSQUITTO / "bin/mosquitto_passwd", "-b", "-c", "passwords", USER, PASSWORD)
         (self.directory / "hall.password").write_text(PASSWORD + "\n")
         user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
         (self.directory / "mosquitto.conf").write_text(
@@ -139,7 +140,7 @@ keyfile {self.directory}/hall.key
     def start(self):
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
-                ["mosquitto", "-c", self.directory / "mosquitto.conf"],
+                [MOSQUITTO / "sbin/mosquitto", "-c", self.directory / "mosquitto.conf"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 preexec_fn=kafka_broker.die_with_parent,
             )  # fmt: skip
