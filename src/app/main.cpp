@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
             "learns again.",
             "stator"
         };
-        program.set_version_flag("--version", std::string{"stator "} + STATOR_VERSION);
+        const std::string version = std::string{"stator "} + STATOR_VERSION;
+        program.set_version_flag("--version", version);
         program.require_subcommand(1);
         program.fallthrough(false);
         commands::Chosen chosen;
@@ -30,6 +31,8 @@ int main(int argc, char** argv) {
         commands::add_log(program, chosen);
         commands::add_tinyml(program, chosen);
         commands::add_firmware(program, chosen);
+        for (CLI::App* command : program.get_subcommands({}))
+            command->set_version_flag("--version", version);
         CLI11_PARSE(program, argc, argv);
         if (!chosen.state_dir.starts_with("/"))
             chosen.state_dir = process::working_directory() + "/" + chosen.state_dir;

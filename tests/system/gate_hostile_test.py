@@ -1,5 +1,6 @@
 """Hostile devices at the real gate, over real TLS: each is refused, and an honest one goes on."""
 import pathlib
+import re
 import resource
 import ssl
 import subprocess
@@ -20,8 +21,9 @@ REFUSED = 0x80  # and above; below are successes, such as 0x10: nobody has subsc
 class Honest(threading.Thread):
     """Publishes a reading after the other, each after the acknowledgement of the last."""
 
-    def __init__(self, site):
+    def __init__(self, site, seconds_apart=0.005):
         super().__init__(daemon=True)
+        self.seconds_apart = seconds_apart
         self.wire = site.joined("honest")
         self.acknowledged = 0
         self.failure = None
@@ -34,7 +36,7 @@ class Honest(threading.Thread):
                 if code >= REFUSED:
                     raise AssertionError(f"an honest reading was refused: {code:#x}")
                 self.acknowledged += 1
-                time.sleep(0.005)
+                time.sleep(self.seconds_apart)
         except BaseException as error:
             self.failure = error
 
@@ -90,6 +92,7 @@ class Hostile(unittest.TestCase):
             with self.assertRaises(Closed):
                 wire.publish(topic, payload)
         self.counted(reason, before)
+        self.assertRegex(self.site.broker_words(), rf"refused liar \(sensor\) on \S+: {reason}\b")
         whole = payload.decode(errors="replace") if isinstance(payload, bytes) else payload
         for log_class in ("telemetry", "alarm", "control"):
             stored = [line.split(" ", 4)[-1] for line in self.site.log(log_class)]
@@ -216,11 +219,9 @@ class Hostile(unittest.TestCase):
                     wire.send(chunk)
                 wire.receive()
         self.assertLess(resident() - before, 16 << 20, "the broker kept what it refused")
-        large = self.refusals("too-large")
-        with self.site.joined("liar") as wire:
-            with self.assertRaises(Closed):
-                wire.publish(DATA, reading("liar", 3, note="x" * 70_000))
-        self.assertGreaterEqual(self.refusals("too-large"), large)
+
+    def test_a_payload_over_the_limit(self):
+        self.assert_refused(DATA, reading("liar", 3, note="x" * 70_000), "too-large")
 
     def test_a_flood_of_connections_is_refused_and_said_once(self):
         seconds = 60 if LONG else 3
@@ -263,6 +264,34 @@ class Hostile(unittest.TestCase):
         stored = self.site.sequences()
         missing = [n for n in range(1, count + 1) if ("honest", 1, n) not in stored]
         self.assertEqual(missing, [])
+
+
+class TooFast(unittest.TestCase):
+    def test_who_floods_is_cut_off_counted_and_named_and_nobody_else_suffers(self):
+        with GateSite(settings={"gate.rate_per_s": 20}) as site:
+            for name in ("honest", "liar"):
+                site.add(name)
+            honest = Honest(site, seconds_apart=0.2)
+            honest.start()
+            acknowledged = 0
+            with site.joined("liar", version=4) as wire:
+                with self.assertRaises(Closed):
+                    for number in range(1, 2001):
+                        wire.publish(DATA, reading("liar", number))
+                        acknowledged = number
+            self.assertGreaterEqual(acknowledged, 20)
+            refused = wait_until(
+                "the metric", lambda: site.metric("stator_gate_refusals_total", 'reason="rate"'), 10
+            )
+            self.assertGreaterEqual(refused, 1)
+            self.assertEqual(len(re.findall(r"refused liar \(sensor\) on \S+: rate\b", site.broker_words())), 1)
+            honest.goes_on()
+            honest.wanted = False
+            honest.join(30)
+            honest.wire.close()
+            stored = site.sequences()
+            missing = [n for n in range(1, acknowledged + 1) if ("liar", 1, n) not in stored]
+            self.assertEqual(missing, [], "what was acknowledged before the limit is stored")
 
 
 if __name__ == "__main__":

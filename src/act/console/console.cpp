@@ -70,9 +70,11 @@ Console::Console(doors::Doors& doors, Options options, Links links)
       steps_{
           std::string{options_.asset.device.view()},
           options_.level2,
+          options_.topics,
           options_.site_unix_ms,
           options_.site_measured
       },
+      feed_{options_.topics},
       fixed_limit_{options_.baseline_readings} {}
 
 Outcome<std::unique_ptr<Console>> Console::make(

@@ -17,6 +17,7 @@
 #include "act/console/sessions.h"
 #include "act/console/steps.h"
 #include "shared/asset/asset.h"
+#include "shared/wire/topics.h"
 #include "store/stream/source.h"
 #include "world/doors/doors.h"
 
@@ -50,8 +51,9 @@ struct Links {
 struct Options {
     asset::Asset asset;
     std::string level2 = "level2-1";  // the level-2 service's client id
-    std::string badge;                // "SIMULATED, 40 x time"
-    std::string web_dir;              // empty: no page, as in the simulation
+    wire::Topics topics;
+    std::string badge;    // "SIMULATED, 40 x time"
+    std::string web_dir;  // empty: no page, as in the simulation
     std::int64_t site_unix_ms = 0;
     std::string site_measured;
     std::size_t baseline_readings = 240;

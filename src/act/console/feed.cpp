@@ -38,8 +38,9 @@ std::int64_t time_of(const json& message, std::int64_t fallback_unix_ms) {
 }  // namespace
 
 void Feed::on_record(const log::Record& record) {
-    const bool alert = record.topic == "motor-failure-alert-level2-inference";
-    if (!alert && record.topic != "shaded-pole-motor-sensor_data") return;
+    const wire::TopicKind kind = topics_.place_of(record.topic).kind;
+    const bool alert = kind == wire::TopicKind::alert;
+    if (!alert && kind != wire::TopicKind::data) return;
     const json message = json::parse(record.payload, nullptr, false);
     if (!message.is_object()) return;
     const auto id = message.find("deviceID");

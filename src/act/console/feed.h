@@ -5,6 +5,7 @@
 // that reads too slowly is dropped and comes back by itself.
 #pragma once
 
+#include "shared/wire/topics.h"
 #include "store/log/record.h"
 #include "world/http/http.h"
 
@@ -26,6 +27,8 @@ struct Sensor {  // the last that was heard of a device
 
 class Feed {
   public:
+    explicit Feed(const wire::Topics& topics) : topics_{topics} {}
+
     // A telemetry or level-2 record; others are ignored.
     void on_record(const log::Record& record);
 
@@ -47,6 +50,7 @@ class Feed {
 
     void remember(Sensor sensor, const std::string& device);
 
+    wire::Topics topics_;
     std::vector<Page> streams_;
     std::map<std::string, Sensor> sensors_;  // bounded
     std::map<std::string, double> level2_;

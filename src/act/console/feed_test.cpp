@@ -48,7 +48,7 @@ class FeedTest : public testing::Test {
     static constexpr const char* alert = "motor-failure-alert-level2-inference";
     std::int64_t now_us = interval_us;
     Pages pages;
-    Feed feed;
+    Feed feed{wire::Topics{}};
 };
 
 TEST_F(FeedTest, KeepsTheLastOfEachDeviceWithItsChannelsOnly) {

@@ -31,9 +31,16 @@ std::string seconds(std::int64_t duration_ms) {
 }  // namespace
 
 Steps::Steps(
-    std::string device, std::string level2, std::int64_t site_unix_ms, std::string site_measured
+    std::string device,
+    std::string level2,
+    const wire::Topics& topics,
+    std::int64_t site_unix_ms,
+    std::string site_measured
 )
-    : device_{std::move(device)}, level2_{std::move(level2)}, start_unix_ms_{site_unix_ms} {
+    : device_{std::move(device)},
+      level2_{std::move(level2)},
+      topics_{topics},
+      start_unix_ms_{site_unix_ms} {
     const std::array<const char*, step_count> titles{
         "The site has its own CA, keys and admin token",
         "The device enrolled, was activated, and publishes over mutual TLS",
@@ -72,16 +79,22 @@ void Steps::tell(
 
 void Steps::on_record(const log::Record& record) {
     if (record.receive_unix_ms < start_unix_ms_) return;  // another story's
-    if (record.topic == "shaded-pole-motor-sensor_data") {
-        on_telemetry(record);
-    } else if (record.topic == "motor-anomaly-level1-inference") {
-        on_level1(record);
-    } else if (record.topic == "motor-failure-alert-level2-inference") {
-        on_level2(record);
-    } else if (record.topic == "control-message") {
-        on_control(record);
-    } else if (record.topic.starts_with("stator/devices/") && record.topic.ends_with("/event")) {
-        on_event(record);
+    switch (topics_.place_of(record.topic).kind) {
+        case wire::TopicKind::data:
+            return on_telemetry(record);
+        case wire::TopicKind::inference:
+            return on_level1(record);
+        case wire::TopicKind::alert:
+            return on_level2(record);
+        case wire::TopicKind::control:
+            return on_control(record);
+        case wire::TopicKind::event:
+            return on_event(record);
+        case wire::TopicKind::unknown:
+        case wire::TopicKind::command:
+        case wire::TopicKind::stored:
+        case wire::TopicKind::presence:
+            break;
     }
 }
 

@@ -6,6 +6,7 @@
 // record change nothing that counts.
 #pragma once
 
+#include "shared/wire/topics.h"
 #include "store/log/record.h"
 
 #include <array>
@@ -46,7 +47,11 @@ class Steps {
     // `level2`: the client id of the level-2 service. What was received before `site_unix_ms` is
     // not part of this story.
     Steps(
-        std::string device, std::string level2, std::int64_t site_unix_ms, std::string site_measured
+        std::string device,
+        std::string level2,
+        const wire::Topics& topics,
+        std::int64_t site_unix_ms,
+        std::string site_measured
     );
 
     void on_record(const log::Record& record);
@@ -92,6 +97,7 @@ class Steps {
 
     std::string device_;
     std::string level2_;
+    wire::Topics topics_;
     std::int64_t start_unix_ms_ = 0;
     std::array<Step, step_count> steps_;
     std::deque<Happening> events_;                   // newest first, bounded

@@ -90,7 +90,7 @@ class Story {
 };
 
 Steps fresh() {
-    return {"7", "level2-1", start_unix_ms, "made"};
+    return {"7", "level2-1", wire::Topics{}, start_unix_ms, "made"};
 }
 
 int done(const Steps& steps) {

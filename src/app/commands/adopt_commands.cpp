@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 namespace stator::commands {
 
@@ -19,7 +20,7 @@ namespace {
 struct Asked {
     std::string map;
     bool check = false;
-    std::uint16_t ops_port = 0;
+    std::optional<std::uint16_t> ops_port;
 };
 
 int check(real::Real& real, const config::Config& config, const std::string& file) {
@@ -65,7 +66,7 @@ int adopt_now(const std::string& state_dir, Asked asked) {
             real.doors, {.mqtt = &readers, .kafka = &kafka}, *config, asked.map
         );
     };
-    return loop::run(real.doors, "adopt", make, asked.ops_port);
+    return loop::run(real.doors, "adopt", make, asked.ops_port.value_or(config->ports.ops_adopt));
 }
 
 }  // namespace
@@ -79,7 +80,11 @@ void add_adopt(CLI::App& program, Chosen& chosen) {
         "--map", asked->map, "The map (docs/adopt-a-broker.md); default: adopt.map"
     );
     command->add_flag("--check", asked->check, "Only read the map and say what it means");
-    command->add_option("--ops-port", asked->ops_port, "/healthz and /metrics, loopback; 0: free");
+    command->add_option(
+        "--ops-port",
+        asked->ops_port,
+        "/healthz and /metrics, loopback; 0: free; default: ports.ops_adopt"
+    );
     command->callback([&chosen, asked] {
         chosen.run = [&chosen, asked] { return adopt_now(chosen.state_dir, *asked); };
     });

@@ -34,8 +34,9 @@ bool tell_processes(real::Real& real, const config::Config& config) {
              Process{"learn", ports.ops_learn, true},
              Process{"level2", ports.ops_level2, config.sidecar_server.empty()},
              Process{"console", ports.ops_console, true},
-             Process{"bridge", ports.ops_bridge, false},
+             Process{"bridge", ports.ops_bridge, !config.kafka.bootstrap.empty()},
              Process{"sidecar", ports.ops_sidecar, !config.sidecar_server.empty()},
+             Process{"adopt", ports.ops_adopt, !config.adopt_map.empty()},
              Process{"node", ports.ops_node, false},
          }) {
         http::ClientRequest request;

@@ -35,6 +35,7 @@ struct Ports {
     std::uint16_t ops_node = 9106;
     std::uint16_t ops_bridge = 9107;
     std::uint16_t ops_sidecar = 9108;
+    std::uint16_t ops_adopt = 9109;
     std::uint16_t ops_up = 9100;
 };
 
@@ -96,6 +97,9 @@ struct Config {
     std::uint64_t log_waveform_bytes = 256ULL << 20U;
     std::uint64_t log_alarm_bytes = 8ULL << 20U;
     std::uint64_t log_control_bytes = 8ULL << 20U;
+
+    double gate_rate_per_s = 5000.0;                // messages of one device; 0: any number
+    std::uint32_t gate_payload_bytes_max = 65'536;  // of one message
 
     std::string adopt_map;  // of the brokers that the site keeps; empty: none
 

@@ -100,6 +100,7 @@ std::vector<Key> make_keys() {
     port("ops_console", &Ports::ops_console, "/healthz and /metrics, loopback");
     port("ops_bridge", &Ports::ops_bridge, "/healthz and /metrics, loopback");
     port("ops_sidecar", &Ports::ops_sidecar, "/healthz and /metrics, loopback");
+    port("ops_adopt", &Ports::ops_adopt, "/healthz and /metrics, loopback");
     port("ops_node", &Ports::ops_node, "/healthz and /metrics, loopback");
     add(
         key("topics.data",
@@ -173,6 +174,13 @@ std::vector<Key> make_keys() {
     add(key("log.waveform_bytes", &Config::log_waveform_bytes, "byte budget", {}));
     add(key("log.alarm_bytes", &Config::log_alarm_bytes, "byte budget, preallocated", {}));
     add(key("log.control_bytes", &Config::log_control_bytes, "byte budget, preallocated", {}));
+    add(
+        key("gate.rate_per_s",
+            &Config::gate_rate_per_s,
+            "messages of one device in a second; 0: any number",
+            {})
+    );
+    add(key("gate.payload_bytes_max", &Config::gate_payload_bytes_max, "of one message", {}));
     const auto kafka = [&](const char* name,
                            std::string Kafka::* member,
                            const char* what,

@@ -2,6 +2,7 @@
 #include "act/command/command.h"
 #include "act/console/console.h"
 #include "act/rollout/rollout.h"
+#include "app/config/topics.h"
 #include "app/parts/parts.h"
 #include "app/site/layout.h"
 #include "store/identity/access.h"
@@ -141,6 +142,9 @@ Outcome<void> ConsolePart::start(const ConsoleOptions& options) {
     command_ = std::move(*command);
     console::Options console_options;
     if (!config_.assets.empty()) console_options.asset = config_.assets.front();
+    auto topics = config::wire_topics(config_.topics);
+    if (!topics) return std::unexpected(topics.error());
+    console_options.topics = *topics;
     console_options.badge = options.badge;
     console_options.web_dir = options.web_dir;
     console_options.site_unix_ms =

@@ -1,3 +1,4 @@
+#include "app/config/topics.h"
 #include "app/parts/machine.h"
 #include "app/parts/parts.h"
 #include "app/parts/try_node.h"
@@ -187,6 +188,9 @@ Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions op
     device_options.provisioning = std::move(*provisioning);
     device_options.asset = *asset;
     device_options.config.interval_ms = config.node_interval_ms;
+    auto topics = config::wire_topics(config.topics);
+    if (!topics) return std::unexpected(topics.error());
+    device_options.config.topics = *topics;
     auto device =
         host::Device::make(doors, std::move(device_options), **sources, (*machine)->actuators());
     if (!device) return std::unexpected(device.error());

@@ -1,5 +1,6 @@
 #include "app/site/prepare.h"
 
+#include "app/config/topics.h"
 #include "app/site/layout.h"
 #include "sense/port/host/provisioning.h"
 #include "store/devices/registry.h"
@@ -47,6 +48,8 @@ Outcome<config::Config> load(
             return std::unexpected(done.error());
     if (auto done = config::read_environment(config, environment); !done)
         return std::unexpected(done.error());
+    if (auto topics = config::wire_topics(config.topics); !topics)
+        return std::unexpected(topics.error());
     return config;
 }
 
@@ -59,7 +62,7 @@ Outcome<void> write_config(disk::Disk& disk, const config::Config& config, bool 
 
 Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Config& config) {
     config::Ports& ports = config.ports;
-    const std::array<std::pair<const char*, std::uint16_t*>, 17> wanted{{
+    const std::array<std::pair<const char*, std::uint16_t*>, 18> wanted{{
         {"MQTT for legacy devices", &ports.mqtt},
         {"MQTT over TLS", &ports.mqtts},
         {"MQTT over WebSockets", &ports.wss},
@@ -76,6 +79,7 @@ Outcome<std::vector<std::string>> choose_ports(doors::Doors& doors, config::Conf
         {"console's /metrics", &ports.ops_console},
         {"bridge's /metrics", &ports.ops_bridge},
         {"sidecar's /metrics", &ports.ops_sidecar},
+        {"adopt's /metrics", &ports.ops_adopt},
         {"node's /metrics", &ports.ops_node},
     }};
     std::vector<std::string> told;
@@ -125,6 +129,11 @@ Outcome<std::string> write_broker_conf(
     conf.port = config.ports.mqtts;
     conf.plain_port = config.ports.mqtt;
     conf.websockets_port = config.ports.wss;
+    auto topics = config::wire_topics(config.topics);
+    if (!topics) return std::unexpected(topics.error());
+    conf.topics = *topics;
+    conf.rate_per_s = config.gate_rate_per_s;
+    conf.payload_bytes_max = config.gate_payload_bytes_max;
     conf.waveform_bytes = config.log_waveform_bytes;
     conf.telemetry_bytes = config.log_telemetry_bytes;
     conf.alarm_bytes = config.log_alarm_bytes;

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace stator::gate {
 
 namespace {
 
-constexpr std::size_t packet_overhead_bytes = 1024;  // header, topic, properties
+// Beyond this many payloads the broker itself cuts a packet off, unread and without a word; what is
+// smaller the gate refuses, counts and names.
+constexpr std::size_t packet_payloads_max = 4;
 
 bool fits_a_line(std::string_view text) {
     return std::ranges::none_of(text, [](char c) {
@@ -62,7 +65,7 @@ Outcome<std::string> mosquitto_conf(const MosquittoConf& conf) {
         "max_packet_size {}\n"  // message_size_limit would acknowledge what it drops
         "max_queued_messages {}\n"
         "max_keepalive 3600\n",
-        conf.payload_bytes_max + packet_overhead_bytes,
+        conf.payload_bytes_max * packet_payloads_max,
         conf.queued_messages_max
     );
     if (!conf.user.empty()) text += fmt::format("user {}\n", conf.user);
@@ -70,7 +73,7 @@ Outcome<std::string> mosquitto_conf(const MosquittoConf& conf) {
         "plugin {}\n"
         "plugin_opt_state {}\n"
         "plugin_opt_payload_bytes_max {}\n"
-        "plugin_opt_rate_per_s {:.0f}\n"
+        "plugin_opt_rate_per_s {}\n"
         "plugin_opt_waveform_bytes {}\n"
         "plugin_opt_telemetry_bytes {}\n"
         "plugin_opt_alarm_bytes {}\n"
@@ -84,6 +87,12 @@ Outcome<std::string> mosquitto_conf(const MosquittoConf& conf) {
         conf.alarm_bytes,
         conf.control_bytes
     );
+    for (const auto& [option, topic] :
+         {std::pair{"data", &conf.topics.data},
+          std::pair{"level1", &conf.topics.inference},
+          std::pair{"level2", &conf.topics.alert},
+          std::pair{"control", &conf.topics.control}})
+        text += fmt::format("plugin_opt_topic_{} {}\n", option, topic->view());
     if (!conf.required.empty()) text += fmt::format("plugin_opt_required {}\n", conf.required);
     text += conf.bind_address.empty()
                 ? fmt::format("listener {}\n", conf.port)

@@ -5,6 +5,7 @@
 // log is the memory. Every line that differs from Mosquitto's default has its reason beside it.
 #pragma once
 
+#include "shared/wire/topics.h"
 #include "world/outcome/outcome.h"
 
 #include <cstddef>
@@ -24,6 +25,7 @@ struct MosquittoConf {
     std::uint16_t port = 8883;
     std::uint16_t websockets_port = 0;  // TLS, with client certificates; 0: none
     std::uint16_t plain_port = 0;       // 127.0.0.1 only; 0: none
+    wire::Topics topics;                // what stored messages of each kind are called
     std::size_t payload_bytes_max = 64U << 10U;
     std::size_t queued_messages_max = 1000;  // per session
     double rate_per_s = 5000.0;              // of one device

@@ -281,6 +281,15 @@ log::Budget* budget_named(std::string_view key, log::Budgets& budgets) {
     return nullptr;
 }
 
+// Of `topic_data` and the like; none for another option.
+wire::Topic* topic_named(std::string_view key, wire::Topics& topics) {
+    if (key == "topic_data") return &topics.data;
+    if (key == "topic_level1") return &topics.inference;
+    if (key == "topic_level2") return &topics.alert;
+    if (key == "topic_control") return &topics.control;
+    return nullptr;
+}
+
 // The name of the option that is wrong, or empty.
 std::string read_settings(const mosquitto_opt* options, int count, Settings& settings) {
     for (int i = 0; i < count; ++i) {
@@ -298,6 +307,8 @@ std::string read_settings(const mosquitto_opt* options, int count, Settings& set
         } else if (log::Budget* budget = budget_named(key, settings.budgets)) {
             good = read_number(value, budget->bytes);
             budget->segment_bytes = std::min(budget->segment_bytes, budget->bytes / 8);
+        } else if (wire::Topic* topic = topic_named(key, settings.gate.topics)) {
+            good = !value.empty() && topic->assign(value);
         } else if (key == "required") {
             good = read_required(value, settings.budgets);
         }
