@@ -13,7 +13,7 @@ constexpr const char* overview = R"({
   "asset":{"title":"Pump 1","device":"7"}, "badge":"SIMULATED, 40 x time",
   "steps":[
     {"number":0,"title":"The site","done":true,"at_unix_ms":1000,"took_ms":0,"measured":"made"},
-    {"number":1,"title":"The device","done":true,"at_unix_ms":3000,"took_ms":2000,"measured":"first"},
+    {"number":1,"title":"The device","done":true,"at_unix_ms":3000,"took_ms":2000,"measured":"it"},
     {"number":2,"title":"The log","done":false,"at_unix_ms":0,"took_ms":0,"measured":""}],
   "episodes":[
     {"device":"7","level":1,"start_unix_ms":5000},
