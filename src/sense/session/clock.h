@@ -49,11 +49,10 @@ class TimeQuestion {
     [[nodiscard]] unsigned refused() const { return refused_; }  // times below the bound
 
   private:
-    void renew_cookie();
-
     Clock& clock_;
     hal::Entropy& entropy_;
     std::array<std::uint8_t, 8> cookie_{};
+    bool asked_ = false;  // and not answered yet: a cookie is good for one answer
     std::int64_t next_us_ = 0;
     unsigned refused_ = 0;
 };

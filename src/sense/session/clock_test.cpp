@@ -60,6 +60,17 @@ TEST_F(ClockTest, AnAnswerIsGoodForOneQuestionOnly) {
     EXPECT_FALSE(time.take(old));
 }
 
+TEST_F(ClockTest, BeforeItsFirstQuestionItBelievesNobody) {
+    EXPECT_FALSE(time.take(answer(TimeQuestion::Packet{}, year_2026 + 100)));
+    EXPECT_FALSE(clock.synced());
+}
+
+TEST_F(ClockTest, SecondsThatBeginAnewIn2036AreAfterIt) {
+    constexpr std::int64_t year_2040 = 2'208'988'800;
+    ASSERT_TRUE(time.take(answer(time.ask(), year_2040)));
+    EXPECT_EQ(clock.unix_ms(), year_2040 * 1000 + 500);
+}
+
 TEST_F(ClockTest, ATimeBelowTheBoundIsRefusedAndCounted) {
     EXPECT_FALSE(time.take(answer(time.ask(), year_2026 - 1)));
     EXPECT_EQ(time.refused(), 1U);
@@ -80,6 +91,12 @@ TEST_F(ClockTest, WhatIsNoServersAnswerIsPassedOver) {
     auto unsynchronised = answer(question, year_2026 + 100);
     unsynchronised[1] = 0;  // a kiss of death
     EXPECT_FALSE(time.take(unsynchronised));
+    auto alarm = answer(question, year_2026 + 100);
+    alarm[0] = 0xE4;  // its own clock is not set
+    EXPECT_FALSE(time.take(alarm));
+    auto empty = answer(question, year_2026 + 100);
+    std::fill(empty.begin() + 40, empty.end(), std::uint8_t{0});
+    EXPECT_FALSE(time.take(empty));
     const auto whole = answer(question, year_2026 + 100);
     EXPECT_FALSE(time.take(std::span{whole}.first(47)));
     EXPECT_TRUE(time.take(whole));
