@@ -153,6 +153,17 @@ bool MqttSession::flush() {
     return true;
 }
 
+bool MqttSession::read_more() {
+    // Full while nothing can be answered: to TLS a read of nothing is the end of the connection.
+    if (in_bytes_ == in_.size()) return true;
+    const auto got = socket_.read(std::span{in_}.subspan(in_bytes_));
+    if (!got) return false;
+    if (*got == 0) return true;
+    in_bytes_ += *got;
+    heard_us_ = time_.monotonic_us();
+    return true;
+}
+
 void MqttSession::keep_alive() {
     if (time_.monotonic_us() - said_us_ < ping_us || room() < 2) return;
     put(0xC0);
@@ -258,12 +269,7 @@ bool MqttSession::poll(hal::LinkEvent& event) {
     if (phase_ == Phase::reaching) greet();
     keep_alive();
     if (!flush()) return lose(socket_.reason(), event);
-    if (const auto got = socket_.read(std::span{in_}.subspan(in_bytes_)); !got) {
-        return lose(socket_.reason(), event);
-    } else if (*got > 0) {
-        in_bytes_ += *got;
-        heard_us_ = time_.monotonic_us();
-    }
+    if (!read_more()) return lose(socket_.reason(), event);
     constexpr std::size_t answer_bytes = 4;
     constexpr int packets_max = 8;
     for (int i = 0; i < packets_max && room() >= answer_bytes; ++i) {

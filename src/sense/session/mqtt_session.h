@@ -50,6 +50,7 @@ class MqttSession final : public hal::Link {
     void greet();
     void ask_for_topics();
     [[nodiscard]] bool flush();
+    [[nodiscard]] bool read_more();
     void keep_alive();
     void drop_heard();
     // The bytes of the whole packet that lies in front; 0: not yet. Sets broken_ when none can be.

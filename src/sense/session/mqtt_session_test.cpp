@@ -67,6 +67,25 @@ TEST_F(MqttSessionTest, GreetsWithAVersion5ConnectThatSaysHowMuchItTakes) {
     );
 }
 
+TEST_F(MqttSessionTest, WithItsBuffersFullItReadsNothingAndStaysConnected) {
+    connect();
+    socket.takes_at_once = 0;  // the network takes no more
+    while (session.publish("t", std::string(1000, 'p')))
+        continue;
+    while (session.publish("t", ""))
+        continue;
+    socket.takes_no_empty_read = true;
+    for (int i = 0; i < 300; ++i)
+        socket.coming += "\x32\x06\x00\x01t\x00\x01\x00"s;  // each asks for an answer
+    EXPECT_GT(socket.coming.size(), 2048U);
+    for (const Heard& heard : turn(1000))
+        EXPECT_EQ(heard.kind, Kind::message);
+    EXPECT_EQ(socket.state, Socket::State::open);
+    socket.takes_at_once = 100'000;
+    EXPECT_FALSE(turn(1000).empty());
+    EXPECT_TRUE(socket.coming.empty());
+}
+
 TEST_F(MqttSessionTest, SubscribesAgainAfterEachConnect) {
     for (int round = 0; round < 2; ++round) {
         static_cast<void>(turn(3));
