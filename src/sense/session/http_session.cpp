@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace stator::session {
 namespace {
@@ -29,6 +30,25 @@ std::string_view header(std::string_view head, std::string_view name) {
         return value;
     }
     return {};
+}
+
+struct Range {
+    std::size_t first = 0;
+    std::size_t whole = 0;
+};
+
+// Of "bytes 10-14/4000".
+std::optional<Range> range_of(std::string_view text) {
+    constexpr std::string_view unit = "bytes ";
+    const std::size_t dash = text.find('-');
+    const std::size_t slash = text.rfind('/');
+    if (!text.starts_with(unit) || dash == std::string_view::npos ||
+        slash == std::string_view::npos)
+        return std::nullopt;
+    const auto first = wire::to_integer(text.substr(unit.size(), dash - unit.size()));
+    const auto whole = wire::to_integer(text.substr(slash + 1));
+    if (!first || !whole || *first < 0 || *whole < 0) return std::nullopt;
+    return Range{static_cast<std::size_t>(*first), static_cast<std::size_t>(*whole)};
 }
 
 bool append_number(base::FixedString<640>& text, std::size_t value) {
@@ -118,12 +138,9 @@ bool HttpSession::take_head(std::size_t bytes) {
     file_bytes_ = length_;
     skip_ = status_ == 200 ? std::min(offset_, length_) : 0;
     if (status_ == 206) {
-        const std::string_view range = header(head, "content-range");
-        const std::size_t slash = range.rfind('/');
-        if (slash == std::string_view::npos) return false;
-        const auto whole = wire::to_integer(range.substr(slash + 1));
-        if (!whole || *whole < 0) return false;
-        file_bytes_ = static_cast<std::size_t>(*whole);
+        const auto range = range_of(header(head, "content-range"));
+        if (!range || range->first != offset_) return false;
+        file_bytes_ = range->whole;
         status_ = 200;
     }
     wanted_ = std::min(length_ - skip_, bytes_max_);

@@ -59,6 +59,15 @@ TEST_F(HttpSessionTest, ARangeIsAskedForAndTheFilesSizeTold) {
     EXPECT_NE(socket.sent.find("Range: bytes=10-14\r\n\r\n"), std::string::npos);
 }
 
+TEST_F(HttpSessionTest, AnotherRangeThanTheOneAskedForIsNotTakenForIt) {
+    for (const char* range : {"bytes 15-19/4000", "bytes 1-5/4000", "bytes */4000", "10-14/4000"}) {
+        socket.coming = "HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\nContent-Range: ";
+        socket.coming += std::string{range} + "\r\n\r\nhello";
+        EXPECT_FALSE(ask(10, 5)) << range;
+        EXPECT_EQ(session.reason(), "an answer that is not understood");
+    }
+}
+
 TEST_F(HttpSessionTest, ARangeTheServerDoesNotKnowIsCutOutOfTheWhole) {
     socket.coming = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world";
     socket.gives_at_once = 3;
