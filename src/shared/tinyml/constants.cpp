@@ -66,6 +66,10 @@ bool fold_join(Builder& b, const Operator& op) {
     if (op.options.scalar<std::int32_t>(axis, 0) != 0) {
         return b.refuse(op, {"only supported along the first axis"});
     }
+    const auto fused = op.options.scalar<std::int8_t>(field::concatenation::activation, 0);
+    if (op.op == Op::concatenation && fused != 0) {
+        return b.refuse(op, {"fused activation ", fused, " not supported"});
+    }
     for (const std::int16_t input : op.inputs) {
         Whole part;
         if (!known_numbers(b, input, part)) return b.refuse(op, {"only supported on constants"});
