@@ -94,7 +94,7 @@ class Tinyml(unittest.TestCase):
         self.assertRegex(told.stdout, r"(?m)^operators \d+ [A-Z_0-9]+ v\d+")
         self.assertRegex(told.stdout, r"(?m)^arena +\d+ B$")
         self.assertRegex(told.stdout, rf"(?m)^flash +{os.path.getsize(model)} B$")
-        for target in ("device cortex_m", "device host", "level 2"):
+        for target in ("device cortex_m", "device esp32", "device host", "level 2"):
             self.assertRegex(told.stdout, rf"(?m)^{target}.* fits: arena \d+ of \d+ B, flash")
 
     def test_bench_measures(self):

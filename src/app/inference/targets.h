@@ -13,6 +13,6 @@ struct Target {
     std::size_t file_bytes_max = 0;
 };
 
-[[nodiscard]] std::array<Target, 3> targets();
+[[nodiscard]] std::array<Target, 4> targets();
 
 }  // namespace stator::inference

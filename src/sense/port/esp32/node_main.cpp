@@ -7,6 +7,7 @@
 #include "sense/port/esp32/chip.h"
 #include "sense/port/esp32/conformance.h"
 #include "sense/port/esp32/converters.h"
+#include "sense/port/esp32/memory.h"
 #include "sense/port/esp32/outputs.h"
 #include "sense/port/esp32/partition_flash.h"
 #include "sense/port/esp32/program.h"
@@ -35,7 +36,6 @@ using namespace stator;
 constexpr std::size_t readings_max = 96;  // that wait for the site
 constexpr std::size_t events_max = 12;
 constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
-constexpr std::size_t arena_bytes = 6U << 10U;      // each of the two
 constexpr std::uint32_t stack_bytes = 48U << 10U;   // checking a model takes 29 KB on a Cortex-M4
 constexpr unsigned priority = 5;
 constexpr int core = 1;  // the radio's tasks have the other
@@ -63,7 +63,7 @@ struct Board {
     std::optional<session::HttpSession> fetch;
     std::array<node::WaitingReading, readings_max> readings{};
     std::array<node::WaitingDeviceEvent, events_max> events{};
-    std::array<std::array<std::byte, arena_bytes>, 2> arenas{};
+    std::array<std::array<std::byte, esp32::arena_bytes>, 2> arenas{};
     std::array<char, envelope_bytes> envelope{};
     std::array<std::uint16_t, signal::waveform_samples> counts{};
     std::optional<node::Node> node;

@@ -1,5 +1,7 @@
 #include "sense/port/esp32/partition_flash.h"
 
+#include "sense/port/esp32/memory.h"
+
 #include <cassert>
 
 namespace stator::esp32 {
@@ -7,8 +9,6 @@ namespace {
 
 using base::Fault;
 using base::Result;
-
-constexpr std::size_t flash_sector_bytes = 4096;
 
 Result<void> outcome(esp_err_t done) {
     if (done != ESP_OK) return std::unexpected{Fault::io};

@@ -6,10 +6,12 @@
 #include "sense/node/fake_hal_test.h"
 #include "sense/port/esp32/der.h"
 #include "sense/port/esp32/firmware_flash.h"
+#include "sense/port/esp32/memory.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -213,6 +215,16 @@ TEST_F(SettleTest, AnImageLiesAtItsPartitionsBeginAndItsHeaderElsewhere) {
     EXPECT_EQ(slot_1.mapped(8, 1)[0], std::byte{0xFF});
     EXPECT_EQ(small.mapped(3 * sector, 1)[0], std::byte{0x11});
     EXPECT_EQ(log.image(1, 8)[7], std::byte{0x22});
+}
+
+TEST(Memory, TheNodesFlashIsItsPartition) {
+    std::ifstream table{STATOR_SOURCE_DIR "/src/sense/port/esp32/project/partitions.csv"};
+    std::string node;
+    for (std::string line; std::getline(table, line);)
+        if (line.starts_with("node,")) node = line;
+    const std::size_t size_at = node.rfind("0x");
+    ASSERT_NE(size_at, std::string::npos);
+    EXPECT_EQ(std::stoul(node.substr(size_at), nullptr, 16), node_flash_bytes);
 }
 
 TEST(DerSignature, IsTheShortestFormOfBothNumbers) {
