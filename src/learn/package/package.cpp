@@ -112,8 +112,24 @@ std::string card_of(
         {"healthy_p99_distance", trained.p99},
         {"quantising_mean_loss", candidate.accuracy.mean_loss},
         {"quantising_worst_loss", candidate.accuracy.worst_loss},
+        {"quantising_limit_loss", candidate.accuracy.limit_loss},
+        {"quantising_limit_rows", candidate.accuracy.limit_rows},
+        {"quantising_flips", candidate.accuracy.flips},
     }
         .dump();
+}
+
+std::string loss_text(const quantise::Report& accuracy) {
+    return fmt::format(
+        "int8 against float32 on {} rows: mean loss {:.4f}, worst {:.4f}; near the limit {:.4f} on"
+        " {} rows; {:.2f} % change sides",
+        accuracy.rows,
+        accuracy.mean_loss,
+        accuracy.worst_loss,
+        accuracy.limit_loss,
+        accuracy.limit_rows,
+        100 * accuracy.flips
+    );
 }
 
 std::string constants_of(const asset::Asset& asset, const detect::Parameters& fold) {

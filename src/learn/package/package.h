@@ -46,6 +46,9 @@ struct Candidate {
     std::size_t rows
 );
 
+// The same loss in a line for the run's report.
+[[nodiscard]] std::string loss_text(const quantise::Report& accuracy);
+
 [[nodiscard]] std::string constants_of(const asset::Asset& asset, const detect::Parameters& fold);
 
 // Entries (name, bytes) in order; the same entries give the same bytes.

@@ -9,11 +9,14 @@
 #include "world/disk/simulated.h"
 #include "world/http/simulated.h"
 #include "world/journal/recorded.h"
+#include "world/json/json.h"
 #include "world/mqtt/simulated.h"
 #include "world/tls/simulated.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <zip.h>
 
 #include <cmath>
 #include <random>
@@ -104,6 +107,49 @@ class Surrogate {
     std::vector<float> state_;
 };
 
+std::map<std::string, std::string> unzipped(const std::string& bytes) {
+    std::map<std::string, std::string> made;
+    zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, nullptr);
+    zip_t* archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, nullptr);
+    EXPECT_NE(archive, nullptr);
+    if (archive == nullptr) return made;
+    for (zip_int64_t i = 0; i < zip_get_num_entries(archive, 0); ++i) {
+        zip_stat_t facts;
+        EXPECT_EQ(zip_stat_index(archive, static_cast<zip_uint64_t>(i), 0, &facts), 0);
+        zip_file_t* file = zip_fopen_index(archive, static_cast<zip_uint64_t>(i), 0);
+        std::string content(facts.size, '\0');
+        EXPECT_EQ(
+            zip_fread(file, content.data(), content.size()),
+            static_cast<zip_int64_t>(content.size())
+        );
+        zip_fclose(file);
+        made[facts.name] = content;
+    }
+    zip_discard(archive);
+    return made;
+}
+
+// A model as tinyml runs it, with what it needs.
+struct Ready {
+    explicit Ready(std::string tflite) : file{std::move(tflite)} {
+        tinyml::Reason reason;
+        const auto needs = tinyml::check(std::as_bytes(std::span{file}), reason);
+        EXPECT_TRUE(needs) << reason.view();
+        arena.resize(needs->arena_bytes);
+        model = *tinyml::Model::load(std::as_bytes(std::span{file}), arena, reason);
+    }
+
+    double run(const quantise::Row& row) {
+        float out = 0;
+        model->invoke(row, std::span{&out, 1});
+        return static_cast<double>(out);
+    }
+
+    std::string file;
+    std::vector<std::byte> arena;
+    std::optional<tinyml::Model> model;
+};
+
 class PipelineTest : public testing::Test {
   protected:
     PipelineTest() {
@@ -177,6 +223,16 @@ class PipelineTest : public testing::Test {
         return from;
     }
 
+    // What the level's model was trained on, made again from the normalised CSV.
+    train::Trained trained_again(int level) {
+        const auto& [name, csv] = *registry.normalised.begin();
+        const auto data_set = pipeline->runs().data_set(name);
+        EXPECT_TRUE(data_set && *data_set);
+        auto rows = extract::read_normalised(csv, motor, **data_set)->healthy;
+        rows.resize(rows.size() - rows.size() / 4);
+        return *train::baseline({}, rows, motor.features.size(), level, options.train);
+    }
+
     std::int64_t time_ms = 1'700'000'000'000;
     clock::VirtualClock clock{1'700'000'000'000};
     chance::SeededChance chance{1};
@@ -241,6 +297,61 @@ TEST_F(PipelineTest, TheFirstRowsBecomeTwoPromotedModelsThatEveryReceiverCanRun)
         EXPECT_GT(values[manifest->golden.steps - 1], 0.8F);
     }
     EXPECT_EQ(tape.committed, tape.records.size());
+}
+
+TEST_F(PipelineTest, TheFullPrecisionZipHoldsWhatTheInt8ModelWasMadeOfAndWhatThatCost) {
+    record(240, 0.0F);
+    turn();
+    ASSERT_THAT(registry.promoted, SizeIs(2)) << journal.text();
+    ASSERT_THAT(registry.full, SizeIs(2));
+    auto zipped = registry.full.begin();
+    for (int level = 1; level <= 2; ++level, ++zipped) {
+        const std::string& name = registry.promoted[static_cast<std::size_t>(level - 1)];
+        const auto entries = unzipped(zipped->second);
+        ASSERT_THAT(entries, SizeIs(3));
+        const auto draft = nlohmann::json::parse(registry.manifests.at(name));
+        const auto manifest = bundle::parse(registry.manifests.at(name));
+        const auto constants = nlohmann::json::parse(entries.at("constants.json"));
+        const auto card = nlohmann::json::parse(entries.at("card.json"));
+        EXPECT_EQ(card, draft.at("card"));
+        EXPECT_EQ(constants["feature_set"], draft.at("feature_set"));
+        EXPECT_EQ(constants["window_count"], manifest->fold.window_count);
+        ASSERT_EQ(constants["features"].size(), motor.features.size());
+        for (std::size_t i = 0; i < motor.features.size(); ++i) {
+            const auto& feature = constants["features"][i];
+            EXPECT_EQ(feature["name"], asset::feature_name(motor, i).view());
+            EXPECT_EQ(feature["mean"].get<float>(), manifest->fold.mean[i]);
+            EXPECT_EQ(feature["sd"].get<float>(), manifest->fold.sd[i]);
+        }
+        Ready full{entries.at("model.tflite")};
+        Ready small{registry.quantised.at(name)};
+        EXPECT_EQ(full.model->needs().input_count, small.model->needs().input_count);
+        const train::Trained trained = trained_again(level);
+        double sum = 0;
+        double worst = 0;
+        double flips = 0;
+        for (const quantise::Row& row : trained.windows) {
+            const double exact = full.run(row);
+            const double given = small.run(row);
+            sum += std::abs(exact - given);
+            worst = std::max(worst, std::abs(exact - given));
+            flips += (exact >= 0.5) != (given >= 0.5) ? 1 : 0;
+        }
+        const auto rows = static_cast<double>(trained.windows.size());
+        EXPECT_NEAR(card.at("quantising_mean_loss").get<double>(), sum / rows, 1e-5);
+        EXPECT_NEAR(card.at("quantising_worst_loss").get<double>(), worst, 1e-5);
+        EXPECT_NEAR(card.at("quantising_flips").get<double>(), flips / rows, 1e-9);
+        EXPECT_GT(card.at("quantising_limit_rows").get<int>(), 0);
+        EXPECT_GT(card.at("quantising_limit_loss").get<double>(), 0.0);
+        EXPECT_LT(card.at("quantising_limit_loss").get<double>(), 0.08);
+        EXPECT_EQ(card.at("limit_distance").get<double>(), trained.limit);
+        EXPECT_THAT(
+            *pipeline->runs().last_judgement(),
+            HasSubstr(
+                fmt::format("near the limit {:.4f}", card.at("quantising_limit_loss").get<double>())
+            )
+        );
+    }
 }
 
 TEST_F(PipelineTest, FewRowsWaitForMore) {

@@ -189,6 +189,7 @@ Outcome<std::vector<runs::Model>> challenge(
         if (!judgement) return std::unexpected(judgement.error());
         promote = promote && judgement->promote;
         text += (text.empty() ? "" : "\n") + judgement->text;
+        text += package::loss_text(made->candidate.accuracy) + "\n";
         models.push_back(
             {.name = made->name,
              .level = level,
