@@ -10,7 +10,7 @@ import unittest
 
 from board_site import Board
 from cortex_m_test import build_firmware
-from stator_site import Site, wait_until
+from stator_site import Site, signed, wait_until
 
 DEVICE = "14333616"
 
@@ -119,16 +119,7 @@ class BoardBesideSite(unittest.TestCase):
         return list(found.values())
 
     def sign(self, body, key=None):
-        """The envelope of the bytes: r||s in hex, a newline, and they."""
-        key = key or self.site.state / "pki/model-signing.key"
-        der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=body,
-                             capture_output=True, check=True).stdout
-        numbers, at = b"", 2
-        for _ in range(2):
-            size = der[at + 1]
-            numbers += int.from_bytes(der[at + 2:at + 2 + size], "big").to_bytes(32, "big")
-            at += 2 + size
-        return numbers.hex().encode() + b"\n" + body
+        return signed(key or self.site.state / "pki/model-signing.key", body)
 
     def order(self, command, payload):
         # `bridge` is a service that does not run here: nobody else's session is taken.

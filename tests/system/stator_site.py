@@ -34,6 +34,18 @@ def wait_until(what, condition, seconds=30.0):
         time.sleep(0.05)
 
 
+def signed(key, body):
+    """A manifest's envelope: r||s in hex, a newline, and the bytes that are signed."""
+    der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=body,
+                         capture_output=True, check=True).stdout  # fmt: skip
+    numbers, at = b"", 2
+    for _ in range(2):
+        size = der[at + 1]
+        numbers += int.from_bytes(der[at + 2:at + 2 + size], "big").to_bytes(32, "big")
+        at += 2 + size
+    return numbers.hex().encode() + b"\n" + body
+
+
 class Site:
     """`stator demo`, or another command that runs a site, with a state directory of its own."""
 

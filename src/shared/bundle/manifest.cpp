@@ -117,7 +117,7 @@ bool read_golden(const wire::Value& object, std::size_t feature_count, Golden& i
     return reader.fine();
 }
 
-base::Result<Manifest> refuse(Refusal& refusal, base::Fault fault, std::string_view why) {
+std::unexpected<base::Fault> refuse(Refusal& refusal, base::Fault fault, std::string_view why) {
     refusal = Refusal{why};
     return std::unexpected{fault};
 }
@@ -163,6 +163,21 @@ base::Result<Manifest> parse(std::string_view json) {
     return made;
 }
 
+base::Result<void> check_needs(
+    const Manifest& manifest, std::span<const std::byte> tflite, Refusal& refusal
+) {
+    using base::Fault;
+    tinyml::Reason reason;
+    const auto needs = tinyml::check(tflite, reason);
+    if (!needs) return refuse(refusal, Fault::bad_input, reason.view());
+    if (needs->input_count != manifest.fold.feature_count * manifest.fold.window_count ||
+        needs->output_count != 1)
+        return refuse(refusal, Fault::bad_input, "its inputs or outputs are not the manifest's");
+    if (needs->arena_bytes != manifest.arena_bytes)
+        return refuse(refusal, Fault::bad_input, "it needs another arena than its manifest says");
+    return {};
+}
+
 base::Result<Manifest> check(
     std::string_view envelope_text,
     std::span<const std::byte> tflite,
@@ -193,15 +208,9 @@ base::Result<Manifest> check(
     verifier.sha256(tflite, digest);
     if (digest != manifest->tflite_sha256)
         return refuse(refusal, Fault::bad_input, "the file's hash is not its manifest's");
-    tinyml::Reason reason;
-    const auto needs = tinyml::check(tflite, reason);
-    if (!needs) return refuse(refusal, Fault::bad_input, reason.view());
-    if (needs->input_count != manifest->fold.feature_count * manifest->fold.window_count ||
-        needs->output_count != 1)
-        return refuse(refusal, Fault::bad_input, "its inputs or outputs are not the manifest's");
-    if (needs->arena_bytes != manifest->arena_bytes)
-        return refuse(refusal, Fault::bad_input, "it needs another arena than its manifest says");
-    if (needs->arena_bytes > receiver.arena_bytes_max)
+    if (const auto done = check_needs(*manifest, tflite, refusal); !done)
+        return std::unexpected{done.error()};
+    if (manifest->arena_bytes > receiver.arena_bytes_max)
         return refuse(refusal, Fault::full, "it needs a larger arena than there is");
     return manifest;
 }

@@ -76,6 +76,11 @@ struct Receiver {  // who is asking
     ModelName name{};  // that was asked for; empty: whichever it is
 };
 
+// That the file runs in tinyml, with the ends and the arena that its manifest says.
+[[nodiscard]] base::Result<void> check_needs(
+    const Manifest& manifest, std::span<const std::byte> tflite, Refusal& refusal
+);
+
 // Everything but the golden run of it; then golden() with a loaded model.
 [[nodiscard]] base::Result<Manifest> check(
     std::string_view envelope_text,

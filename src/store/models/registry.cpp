@@ -9,6 +9,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace stator::models {
 
@@ -47,6 +48,23 @@ Outcome<void> check_tflite(const http::Part& part) {
     const auto bytes = std::as_bytes(std::span{part.content});
     if (!tinyml::check(bytes, reason))
         return fail(base::Fault::bad_input, fmt::format("{}: {}", part.filename, reason.view()));
+    return {};
+}
+
+// What every receiver will do, with the same planner and the same runtime: what they would all
+// refuse is not signed.
+Outcome<void> check_as_receivers_do(const bundle::Manifest& manifest, const std::string& tflite) {
+    const auto bytes = std::as_bytes(std::span{tflite});
+    const auto refused = [&](std::string_view why) {
+        return fail(base::Fault::bad_input, fmt::format("{}: {}", manifest.name.view(), why));
+    };
+    bundle::Refusal refusal;
+    if (!bundle::check_needs(manifest, bytes, refusal)) return refused(refusal.view());
+    std::vector<std::byte> arena(manifest.arena_bytes);
+    tinyml::Reason reason;
+    auto model = tinyml::Model::load(bytes, arena, reason);
+    if (!model) return refused(reason.view());
+    if (!bundle::run_golden(manifest, *model, refusal)) return refused(refusal.view());
     return {};
 }
 
@@ -183,7 +201,7 @@ http::Response Registry::list_models(const http::Request& request) {
     return json_response(list);
 }
 
-// The draft, and that it is about the file that is there.
+// The draft, and that it is true of the file that is there.
 Outcome<bundle::Manifest> Registry::draft_of(const std::string& name, std::string& draft) {
     auto rows = files_->database().query("SELECT draft FROM models WHERE name = ?", {name});
     if (!rows) return std::unexpected(rows.error());
@@ -197,6 +215,10 @@ Outcome<bundle::Manifest> Registry::draft_of(const std::string& name, std::strin
         tls::hex(manifest->tflite_sha256.data(), manifest->tflite_sha256.size());
     if (sha256 != file->sha256 || manifest->tflite_bytes != file->size_bytes)
         return fail(base::Fault::bad_input, "the manifest of " + name + " is about other bytes");
+    const auto tflite = files_->get("quantized", name);
+    if (!tflite) return std::unexpected(tflite.error());
+    if (auto done = check_as_receivers_do(*manifest, *tflite); !done)
+        return std::unexpected(done.error());
     return *manifest;
 }
 

@@ -2,8 +2,9 @@
 //
 // A quantised model has a manifest beside it: first the maker's draft, unsigned; promote() sets the
 // release number (rises per class and level), signs exactly the bytes it stores, and retires the
-// one before. A .tflite that the runtime would refuse is refused here, with the reason; so is a
-// firmware image that is not signed, not whole, or not newer than those of its board.
+// one before. Before that it checks the draft against the file as every receiver will: ends, arena,
+// golden sequence. A .tflite that the runtime would refuse is refused here, with the reason; so is
+// a firmware image that is not signed, not whole, or not newer than those of its board.
 //
 //   POST /uploadModel /uploadQuantizedModel /uploadNormalizedData /uploadFirmware
 //   GET  /full /quantized /normalized_training_data /OTA_bin [/NAME]

@@ -9,6 +9,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <functional>
+
 namespace stator::models {
 namespace {
 
@@ -64,8 +67,12 @@ class ModelsTest : public testing::Test {
         return registry->handle(request);
     }
 
+    // The truth about the file, or what `change` makes of it.
     static std::string draft(
-        const std::string& name, const std::string& file, std::uint32_t level = 1
+        const std::string& name,
+        const std::string& file,
+        std::uint32_t level = 1,
+        const std::function<void(bundle::Manifest&)>& change = [](bundle::Manifest&) {}
     ) {
         bundle::Manifest manifest;
         manifest.name = std::string_view{name};
@@ -74,16 +81,29 @@ class ModelsTest : public testing::Test {
         manifest.tflite_sha256 = tls::sha256(file);
         manifest.tflite_bytes = file.size();
         tinyml::Reason reason;
-        manifest.arena_bytes = tinyml::check(std::as_bytes(std::span{file}), reason)->arena_bytes;
+        const auto bytes = std::as_bytes(std::span{file});
+        manifest.arena_bytes = tinyml::check(bytes, reason)->arena_bytes;
         manifest.feature_set = 0xA1B2C3D4;
         manifest.fold.feature_count = detect::small_model_inputs;
         for (std::size_t i = 0; i < detect::small_model_inputs; ++i) {
             manifest.fold.mean[i] = 0.1F * static_cast<float>(i) + 1e-7F;
             manifest.fold.sd[i] = 1.0F / 3.0F;
         }
+        std::vector<std::byte> arena(manifest.arena_bytes);
+        auto model = tinyml::Model::load(bytes, arena, reason);
+        detect::State state;
         manifest.golden.steps = 2;
         manifest.golden.features[1][3] = 1.1F;
-        manifest.golden.values[1] = 0.12345679F;
+        for (std::size_t i = 0; i < manifest.golden.steps; ++i)
+            manifest.golden.values[i] =
+                detect::step(
+                    state,
+                    std::span{manifest.golden.features[i]}.first(detect::small_model_inputs),
+                    manifest.fold,
+                    *model
+                )
+                    .value;
+        change(manifest);
         std::string text(bundle::envelope_bytes_max, ' ');
         return std::string{bundle::compose(manifest, R"({"why":"a test"})", std::span{text}).value()
         };
@@ -277,6 +297,35 @@ TEST_F(ModelsTest, what_must_not_be_promoted_is_not) {
     EXPECT_EQ(promote(first, world.person("e", identity::Role::engineer)).status, 200);
     EXPECT_EQ(send("PUT", std::string{"/manifest/"} + first, draft(first, file)).status, 409)
         << "a promoted model's manifest is fixed";
+}
+
+TEST_F(ModelsTest, what_every_receiver_would_refuse_is_not_signed) {
+    struct Lie {
+        const char* why;
+        std::function<void(bundle::Manifest&)> tell;
+    };
+
+    const std::string file = tflite(-5);
+    const std::string path = std::string{"/manifest/"} + first;
+    ASSERT_EQ(registry->handle(Fixture::upload("/uploadQuantizedModel", first, file)).status, 200);
+    for (const Lie& lie :
+         {Lie{"another arena", [](auto& manifest) { manifest.arena_bytes += 4; }},
+          Lie{"another arena", [](auto& manifest) { manifest.arena_bytes = 0; }},
+          Lie{"its inputs or outputs", [](auto& manifest) { manifest.fold.window_count = 2; }},
+          Lie{"its golden sequence", [](auto& manifest) {
+                  manifest.golden.values[1] = std::nextafter(manifest.golden.values[1], 1.0F);
+              }}}) {
+        ASSERT_EQ(send("PUT", path, draft(first, file, 1, lie.tell)).status, 200);
+        const auto answer = promote(first);
+        EXPECT_EQ(answer.status, 400) << lie.why;
+        EXPECT_THAT(answer.body, HasSubstr(first));
+        EXPECT_THAT(answer.body, HasSubstr(lie.why));
+        EXPECT_EQ(states()[first], "uploaded 0");
+        EXPECT_EQ(send("GET", path).status, 404);
+    }
+    ASSERT_EQ(send("PUT", path, draft(first, file)).status, 200);
+    EXPECT_EQ(promote(first).status, 200);
+    EXPECT_EQ(states()[first], "promoted 1");
 }
 
 TEST_F(ModelsTest, a_manifest_that_cannot_be_read_or_is_of_another_is_refused) {
