@@ -86,6 +86,14 @@ struct Config {
     std::string ingest_upload_url;  // empty: this site's registry
 
     double learn_drift_threshold = 2.0;  // sd
+    // Where the learning tasks find and put what they make, whole URLs; empty: this site's
+    // registry.
+    std::string learn_raw_url;
+    std::string learn_normalised_url;
+    std::string learn_normalised_upload_url;
+    std::string learn_full_url;
+    std::string learn_full_upload_url;
+    std::string learn_quantised_upload_url;
     std::uint32_t learn_epochs = 2;
     std::uint32_t learn_batch_size = 32;
     std::string learn_family = "baseline";

@@ -126,6 +126,36 @@ std::vector<Key> make_keys() {
             "shift of a feature's mean that is drift, sd",
             {"DRIFT_THRESHOLD"})
     );
+    const auto url = [&](const char* name,
+                         std::string Config::* member,
+                         const char* what,
+                         std::vector<std::string> contract) {
+        add(key(std::string{"learn."} + name, member, what, std::move(contract)));
+    };
+    url("raw_url",
+        &Config::learn_raw_url,
+        "whole URL before a raw CSV's name; empty: this site's, as for those below",
+        {"RAW_TRAINING_DATA_DOWNLOAD_REGISTRY_URL"});
+    url("normalised_url",
+        &Config::learn_normalised_url,
+        "before a normalised CSV's name",
+        {"TRAINING_DATA_URL"});
+    url("normalised_upload_url",
+        &Config::learn_normalised_upload_url,
+        "where normalised CSVs go",
+        {"NORMALIZED_DATA_UPLOAD_REGISTRY_URL"});
+    url("full_url",
+        &Config::learn_full_url,
+        "before a full-precision model's name",
+        {"MODEL_DOWNLOAD_REGISTRY_URL"});
+    url("full_upload_url",
+        &Config::learn_full_upload_url,
+        "where full-precision models go",
+        {"MODEL_REGISTRY_URL"});
+    url("quantised_upload_url",
+        &Config::learn_quantised_upload_url,
+        "where quantised models go, and are signed",
+        {"MODEL_UPLOAD_REGISTRY_URL"});
     add(key("learn.epochs", &Config::learn_epochs, "of the classifier", {"EPOCS", "EPOCHS"}));
     add(key("learn.batch_size", &Config::learn_batch_size, "of the classifier", {"BATCH_SIZE"}));
     add(key("learn.stream", &Config::learn_stream, "what it reads: log or kafka", {}));

@@ -37,6 +37,13 @@ pipeline::Options learn_options(const config::Config& config) {
     options.extract.registry = {
         .datasets_url = layout.datasets_url(),
         .models_url = layout.models_url(),
+        .elsewhere =
+            {.raw = config.learn_raw_url,
+             .normalised = config.learn_normalised_url,
+             .normalised_upload = config.learn_normalised_upload_url,
+             .full = config.learn_full_url,
+             .full_upload = config.learn_full_upload_url,
+             .quantised_upload = config.learn_quantised_upload_url},
         .ca_file = layout.pki("ca.pem"),
         .certificate_file = layout.pki("learn.pem"),
         .key_file = layout.pki("learn.key")

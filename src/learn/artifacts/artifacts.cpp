@@ -27,6 +27,16 @@ base::Fault fault_of(int status) {
     }
 }
 
+std::string either(const std::string& url, std::string otherwise) {
+    return url.empty() ? std::move(otherwise) : url;
+}
+
+std::string below(const std::string& url, std::string otherwise, const std::string& name) {
+    std::string made = either(url, std::move(otherwise));
+    if (!made.ends_with('/')) made += '/';
+    return made + http::percent_encode(name);
+}
+
 std::tm utc_of(std::int64_t unix_ms) {
     return fmt::gmtime(static_cast<std::time_t>(unix_ms / 1000));
 }
@@ -60,19 +70,32 @@ Outcome<std::string> Artifacts::get(const std::string& url) {
 }
 
 Outcome<std::string> Artifacts::raw(const std::string& name) {
-    return get(options_.datasets_url + "/" + http::percent_encode(name));
+    return get(below(options_.elsewhere.raw, options_.datasets_url, name));
 }
 
 Outcome<std::string> Artifacts::normalised(const std::string& name) {
-    return get(options_.models_url + "/normalized_training_data/" + http::percent_encode(name));
+    return get(below(
+        options_.elsewhere.normalised, options_.models_url + "/normalized_training_data", name
+    ));
+}
+
+Outcome<std::string> Artifacts::full(const std::string& name) {
+    return get(below(options_.elsewhere.full, options_.models_url + "/full", name));
+}
+
+std::string Artifacts::signer() const {
+    const std::string& url = options_.elsewhere.quantised_upload;
+    if (url.empty()) return options_.models_url;
+    const std::size_t host = url.find("://");
+    return host == std::string::npos ? url : url.substr(0, url.find('/', host + 3));
 }
 
 Outcome<void> Artifacts::upload(
-    std::string_view path, const std::string& name, const std::string& content
+    std::string url, const std::string& name, const std::string& content
 ) {
     http::ClientRequest request;
     request.method = "POST";
-    request.url = options_.models_url + std::string{path};
+    request.url = std::move(url);
     std::string type;
     request.body =
         http::make_multipart({.name = "file", .filename = name, .content = content}, type);
@@ -83,21 +106,31 @@ Outcome<void> Artifacts::upload(
 }
 
 Outcome<void> Artifacts::upload_normalised(const std::string& name, const std::string& content) {
-    return upload("/uploadNormalizedData", name, content);
+    return upload(
+        either(options_.elsewhere.normalised_upload, options_.models_url + "/uploadNormalizedData"),
+        name,
+        content
+    );
 }
 
 Outcome<void> Artifacts::upload_full(const std::string& name, const std::string& content) {
-    return upload("/uploadModel", name, content);
+    return upload(
+        either(options_.elsewhere.full_upload, options_.models_url + "/uploadModel"), name, content
+    );
 }
 
 Outcome<void> Artifacts::upload_quantised(const std::string& name, const std::string& content) {
-    return upload("/uploadQuantizedModel", name, content);
+    return upload(
+        either(options_.elsewhere.quantised_upload, options_.models_url + "/uploadQuantizedModel"),
+        name,
+        content
+    );
 }
 
 Outcome<void> Artifacts::put_manifest(const std::string& name, const std::string& json) {
     http::ClientRequest request;
     request.method = "PUT";
-    request.url = options_.models_url + "/manifest/" + http::percent_encode(name);
+    request.url = signer() + "/manifest/" + http::percent_encode(name);
     request.headers["content-type"] = "application/json";
     request.body = json;
     auto sent = send(std::move(request));
@@ -108,7 +141,7 @@ Outcome<void> Artifacts::put_manifest(const std::string& name, const std::string
 Outcome<void> Artifacts::promote(const std::string& name) {
     http::ClientRequest request;
     request.method = "POST";
-    request.url = options_.models_url + "/api/v1/models/" + http::percent_encode(name) + "/promote";
+    request.url = signer() + "/api/v1/models/" + http::percent_encode(name) + "/promote";
     auto sent = send(std::move(request));
     if (!sent) return std::unexpected(sent.error());
     return {};

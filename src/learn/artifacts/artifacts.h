@@ -15,6 +15,18 @@ namespace stator::artifacts {
 struct Options {
     std::string datasets_url = "https://127.0.0.1:30008";
     std::string models_url = "https://127.0.0.1:30007";
+
+    // Where one kind of file lies elsewhere: whole URLs as the contract's containers are given
+    // them, a name follows; empty: with the others.
+    struct Elsewhere {
+        std::string raw;                // https://HOST:30008/
+        std::string normalised;         // https://HOST:30007/normalized_training_data/
+        std::string normalised_upload;  // https://HOST:30007/uploadNormalizedData
+        std::string full;               // https://HOST:30007/full
+        std::string full_upload;        // https://HOST:30007/uploadModel
+        std::string quantised_upload;   // https://HOST:30007/uploadQuantizedModel
+    } elsewhere;
+
     std::string ca_file;
     std::string certificate_file;  // of the service `learn`
     std::string key_file;
@@ -26,6 +38,7 @@ class Artifacts {
 
     [[nodiscard]] Outcome<std::string> raw(const std::string& name);
     [[nodiscard]] Outcome<std::string> normalised(const std::string& name);
+    [[nodiscard]] Outcome<std::string> full(const std::string& name);
 
     [[nodiscard]] Outcome<void> upload_normalised(
         const std::string& name, const std::string& content
@@ -41,8 +54,10 @@ class Artifacts {
     [[nodiscard]] Outcome<std::string> send(http::ClientRequest request);
     [[nodiscard]] Outcome<std::string> get(const std::string& url);
     [[nodiscard]] Outcome<void> upload(
-        std::string_view path, const std::string& name, const std::string& content
+        std::string url, const std::string& name, const std::string& content
     );
+    // The service that signs: the one that the quantised models go to.
+    [[nodiscard]] std::string signer() const;
 
     http::Http& http_;
     Options options_;
