@@ -1,4 +1,5 @@
 """A site whose topics have other names and whose default port is taken; what the operator's verbs say of it."""
+import json
 import os
 import re
 import socket
@@ -87,6 +88,25 @@ class OtherNames(unittest.TestCase):
                 done = subprocess.run([STATOR, service, flag], capture_output=True, text=True, timeout=20, check=False)
                 self.assertEqual(done.returncode, 0, f"{service} {flag}: {done.stderr}")
                 self.assertRegex(done.stdout.strip(), wanted, f"{service} {flag}")
+
+    def test_z_each_learning_task_runs_by_hand(self):
+        def newest(service, folder):
+            status, _, body = self.site.https(service, folder, headers={"Accept": "application/json"})
+            self.assertEqual(status, 200)
+            return json.loads(body)[-1]
+
+        raw, data_set = newest("datasets", "/"), newest("models", "/normalized_training_data")
+        self.assertRegex(self.verb("extract", raw), r"pump-1: \d+ fresh rows, \d+ held back, \d+ of a fault")
+        self.assertRegex(self.verb("drift"), r"(?m)^pump-1: \S")
+        trained = re.findall(r"(?m)^trained: (\S+-model\.zip)$", self.verb("train", data_set))
+        self.assertEqual(len(trained), 2, "one a level")
+        for name in trained:
+            status, _, body = self.site.https("models", f"/full/{name}")
+            self.assertEqual((status, body[:2]), (200, b"PK"), name)
+        text = self.verb("quantise", data_set)
+        self.assertRegex(text, r"(?m)^(promoted|not promoted: what runs stays)$")
+        stem = trained[0].removesuffix(".zip")
+        self.assertIn(f"{stem}.tflite against", text, "the int8 model has its full-precision model's name")
 
     def test_names_that_a_broker_could_not_keep_apart_are_refused(self):
         done = subprocess.run(

@@ -65,7 +65,17 @@ int run_drift(
 int run_train(
     real::Real& real, runs::Runs& runs, const pipeline::Options& options, const std::string& name
 ) {
-    auto promoted = pipeline::train_and_judge(real.doors, runs, options, name);
+    auto made = pipeline::train_models(real.doors, runs, options, name);
+    if (!made) return tell(made.error());
+    for (const std::string& full : *made)
+        fmt::print("trained: {}\n", full);
+    return 0;
+}
+
+int run_quantise(
+    real::Real& real, runs::Runs& runs, const pipeline::Options& options, const std::string& name
+) {
+    auto promoted = pipeline::quantise_and_judge(real.doors, runs, options, name);
     if (!promoted) return tell(promoted.error());
     auto text = runs.last_judgement();
     if (text) fmt::print("{}\n", *text);
@@ -114,7 +124,7 @@ void add_tasks(CLI::App& program, Chosen& chosen) {
         program,
         chosen,
         "train",
-        "Train, quantise, judge and promote on a data set",
+        "The full-precision model of each level for a data set",
         "The normalised CSV's name",
         run_train
     );
@@ -122,9 +132,9 @@ void add_tasks(CLI::App& program, Chosen& chosen) {
         program,
         chosen,
         "quantise",
-        "As train: the int8 model of each level for a data set",
-        "The normalised CSV's name",
-        run_train
+        "Makes them int8, judges them against what runs, and promotes what is better",
+        "The normalised CSV's name, after train",
+        run_quantise
     );
 }
 

@@ -53,13 +53,10 @@ Outcome<Candidate> assemble(
     int level
 ) {
     Candidate made;
-    auto full = quantise::write_float(trained.network);
-    if (!full) return std::unexpected(full.error());
     auto small = quantise::quantise(
         trained.network, trained.windows, quantise::options_for(trained.network)
     );
     if (!small) return std::unexpected(small.error());
-    made.full = std::move(*full);
     made.tflite = std::move(small->tflite);
     made.accuracy = small->accuracy;
 

@@ -1,7 +1,7 @@
-// Package makes of a trained detector what travels: the int8 model with its manifest, and the zip.
+// Package makes of a trained detector what travels: the int8 model with its manifest.
 //
 // The golden sequences are run through the fold with the quantised model itself, as every receiver
-// will. The zip holds the full-precision models, the constants and the card.
+// will.
 #pragma once
 
 #include "learn/quantise/quantise.h"
@@ -21,7 +21,6 @@ namespace stator::package {
 struct Candidate {
     bundle::Manifest manifest;  // name and release not yet set
     std::string tflite;         // int8
-    std::string full;           // float32
     quantise::Report accuracy;
 };
 
@@ -50,10 +49,5 @@ struct Candidate {
 [[nodiscard]] std::string loss_text(const quantise::Report& accuracy);
 
 [[nodiscard]] std::string constants_of(const asset::Asset& asset, const detect::Parameters& fold);
-
-// Entries (name, bytes) in order; the same entries give the same bytes.
-[[nodiscard]] Outcome<std::string> zip(
-    const std::vector<std::pair<std::string, std::string>>& entries
-);
 
 }  // namespace stator::package

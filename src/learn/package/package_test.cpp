@@ -1,5 +1,7 @@
 #include "learn/package/package.h"
 
+#include "learn/package/full.h"
+
 #include <gmock/gmock.h>
 
 #include <zip.h>

@@ -1,5 +1,6 @@
 #include "learn/pipeline/pipeline.h"
 
+#include "learn/pipeline/material.h"
 #include "shared/wire/messages.h"
 
 #include <fmt/format.h>
@@ -109,7 +110,12 @@ Outcome<void> Pipeline::run(const Task& task) {
     if (!known) return std::unexpected(known.error());
     if (*known) return {};
     if (task.command == extract_data) return run_extract(task);
-    auto promoted = train_and_judge(doors_, *runs_, options_, task.payload);
+    auto full = runs_->full_models(task.payload);
+    if (!full) return std::unexpected(full.error());
+    if (full->size() < levels.size())  // what a kill left half is trained again
+        if (auto trained = train_models(doors_, *runs_, options_, task.payload); !trained)
+            return std::unexpected(trained.error());
+    auto promoted = quantise_and_judge(doors_, *runs_, options_, task.payload);
     if (!promoted) return std::unexpected(promoted.error());
     metrics_.add(
         *promoted ? "stator_learn_models_promoted_total" : "stator_learn_models_declined_total"

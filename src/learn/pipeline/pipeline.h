@@ -1,5 +1,5 @@
 // The Pipeline turns commands into tasks: extract-data -> extract and drift, train-model -> train,
-// quantise, evaluate and, when the challenger is better, promotion.
+// then quantise, which judges and, when the challenger is better, promotes.
 //
 // It reads the control log and answers over MQTT through the outbox. A task is known by (command,
 // payload) and done once; one that was cut off begins again. A failure of the world is told and
@@ -44,9 +44,14 @@ struct Options {
     const std::string& raw_name
 );
 
-// train-model: train, quantise, upload, evaluate, promote. True when a challenger was promoted. The
-// task is marked as done.
-[[nodiscard]] Outcome<bool> train_and_judge(
+// train: the full-precision model of each level into the registry; their names there.
+[[nodiscard]] Outcome<std::vector<std::string>> train_models(
+    doors::Doors& doors, runs::Runs& runs, const Options& options, const std::string& data_set
+);
+
+// quantise: fetches them, and makes, judges and promotes the int8 models. True when challengers
+// were promoted. The command train-model of this data set is done then.
+[[nodiscard]] Outcome<bool> quantise_and_judge(
     doors::Doors& doors, runs::Runs& runs, const Options& options, const std::string& data_set
 );
 

@@ -47,34 +47,6 @@ void set_baseline(const Sets& sets, const Config& config, detect::Parameters& fo
     }
 }
 
-// The model's inputs as the fold makes them of consecutive rows, while it does not adapt.
-std::vector<quantise::Row> windows_of(
-    const std::vector<Row>& rows, const detect::Parameters& fold
-) {
-    const std::size_t features = fold.feature_count;
-    std::vector<quantise::Row> vectors;
-    for (std::size_t last = fold.smooth_count - 1; last < rows.size(); ++last) {
-        quantise::Row vector(features);
-        for (std::size_t i = 0; i < features; ++i) {
-            float sum = 0.0F;
-            for (std::size_t k = last + 1 - fold.smooth_count; k <= last; ++k)
-                sum += rows[k].features[i];
-            const float smooth = sum / static_cast<float>(fold.smooth_count);
-            vector[i] =
-                std::clamp((smooth - fold.mean[i]) / fold.sd[i], -fold.range_sd, fold.range_sd);
-        }
-        vectors.push_back(std::move(vector));
-    }
-    std::vector<quantise::Row> made;
-    for (std::size_t last = fold.window_count - 1; last < vectors.size(); ++last) {
-        quantise::Row window;
-        for (std::size_t k = last + 1 - fold.window_count; k <= last; ++k)
-            window.insert(window.end(), vectors[k].begin(), vectors[k].end());
-        made.push_back(std::move(window));
-    }
-    return made;
-}
-
 struct Weighted {
     Matrix values;  // a window a row
     Vector weights;
@@ -136,6 +108,33 @@ quantise::Network network_of(const Matrix& whitening, double limit, const Config
 }
 
 }  // namespace
+
+std::vector<quantise::Row> windows_of(
+    const std::vector<Row>& rows, const detect::Parameters& fold
+) {
+    const std::size_t features = fold.feature_count;
+    std::vector<quantise::Row> vectors;
+    for (std::size_t last = fold.smooth_count - 1; last < rows.size(); ++last) {
+        quantise::Row vector(features);
+        for (std::size_t i = 0; i < features; ++i) {
+            float sum = 0.0F;
+            for (std::size_t k = last + 1 - fold.smooth_count; k <= last; ++k)
+                sum += rows[k].features[i];
+            const float smooth = sum / static_cast<float>(fold.smooth_count);
+            vector[i] =
+                std::clamp((smooth - fold.mean[i]) / fold.sd[i], -fold.range_sd, fold.range_sd);
+        }
+        vectors.push_back(std::move(vector));
+    }
+    std::vector<quantise::Row> made;
+    for (std::size_t last = fold.window_count - 1; last < vectors.size(); ++last) {
+        quantise::Row window;
+        for (std::size_t k = last + 1 - fold.window_count; k <= last; ++k)
+            window.insert(window.end(), vectors[k].begin(), vectors[k].end());
+        made.push_back(std::move(window));
+    }
+    return made;
+}
 
 Outcome<Trained> baseline(
     const std::vector<Row>& reference,

@@ -33,6 +33,11 @@ struct Trained {
     double p99 = 0;                      // of the training rows' distance
 };
 
+// The model's inputs as the fold makes them of consecutive rows, while it does not adapt.
+[[nodiscard]] std::vector<quantise::Row> windows_of(
+    const std::vector<runs::Row>& rows, const detect::Parameters& fold
+);
+
 // `reference` may be empty; else it and the fresh rows have equal weight, however many there are.
 [[nodiscard]] Outcome<Trained> baseline(
     const std::vector<runs::Row>& reference,

@@ -23,6 +23,8 @@ constexpr std::string_view own_schema =
     "CREATE TABLE IF NOT EXISTS champions (asset TEXT NOT NULL, level INTEGER NOT NULL,"
     " name TEXT NOT NULL, manifest TEXT NOT NULL, tflite TEXT NOT NULL,"
     " PRIMARY KEY (asset, level));"
+    "CREATE TABLE IF NOT EXISTS full_models (data_set TEXT NOT NULL, level INTEGER NOT NULL,"
+    " name TEXT NOT NULL, PRIMARY KEY (data_set, level));"
     "CREATE TABLE IF NOT EXISTS pending (data_set TEXT NOT NULL, level INTEGER NOT NULL,"
     " name TEXT NOT NULL, manifest TEXT NOT NULL, tflite TEXT NOT NULL,"
     " PRIMARY KEY (data_set, level));"
@@ -232,6 +234,24 @@ Outcome<void> Runs::set_champion(const std::string& asset, const Model& model) {
     );
 }
 
+Outcome<std::vector<Runs::Full>> Runs::full_models(const std::string& data_set) {
+    auto found = database_->query(
+        "SELECT level, name FROM full_models WHERE data_set = ? ORDER BY level", {data_set}
+    );
+    if (!found) return std::unexpected(found.error());
+    std::vector<Full> made;
+    for (const database::Row& row : *found)
+        made.push_back({.level = static_cast<int>(row.integer(0)), .name = row.text(1)});
+    return made;
+}
+
+Outcome<void> Runs::add_full_model(const std::string& data_set, const Full& model) {
+    return database_->execute(
+        "INSERT OR REPLACE INTO full_models (data_set, level, name) VALUES (?,?,?)",
+        {data_set, static_cast<std::int64_t>(model.level), model.name}
+    );
+}
+
 Outcome<std::vector<Model>> Runs::pending(const std::string& data_set) {
     auto found = database_->query(
         "SELECT level, name, manifest, tflite FROM pending WHERE data_set = ? ORDER BY level",
@@ -268,6 +288,8 @@ Outcome<void> Runs::recommission(const std::string& asset, std::int64_t unix_ms)
          {"DELETE FROM rows WHERE asset = ? AND time_unix_ms < ?",
           "DELETE FROM rows WHERE asset = ? AND use IN ('reference','kept','fault')",
           "DELETE FROM champions WHERE asset = ?",
+          "DELETE FROM full_models WHERE data_set IN"
+          " (SELECT name FROM data_sets WHERE asset = ?)",
           "DELETE FROM pending WHERE data_set IN (SELECT name FROM data_sets WHERE asset = ?)"}) {
         std::vector<database::Value> parameters{asset};
         if (sql.find("time_unix_ms <") != std::string_view::npos) parameters.emplace_back(unix_ms);

@@ -86,6 +86,15 @@ class Runs {
 
     [[nodiscard]] Outcome<std::optional<Model>> champion(const std::string& asset, int level);
     [[nodiscard]] Outcome<void> set_champion(const std::string& asset, const Model& model);
+
+    // The full-precision models that were trained on `data_set`, as they are named in the registry.
+    struct Full {
+        int level = 1;
+        std::string name;
+    };
+
+    [[nodiscard]] Outcome<std::vector<Full>> full_models(const std::string& data_set);
+    [[nodiscard]] Outcome<void> add_full_model(const std::string& data_set, const Full& model);
     // Models that were judged good under `data_set` and wait for the registry's promotion.
     [[nodiscard]] Outcome<std::vector<Model>> pending(const std::string& data_set);
     [[nodiscard]] Outcome<void> set_pending(
