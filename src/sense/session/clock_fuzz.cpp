@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 namespace {
@@ -24,11 +25,13 @@ struct TestClock final : Clock {
 
 }  // namespace
 
-// Packets of 48 bytes, each behind a byte: odd, and the question's cookie is put into it.
+// Packets of 48 bytes, each behind a byte that says whether a question comes before it, and whether
+// the last one's cookie is put into it.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     TestClock clock{unix_s_min};
     FakeChance chance;
     TimeQuestion question{clock, chance};
+    std::optional<TimeQuestion::Packet> asked;  // and not answered
     std::span<const std::uint8_t> rest{data, size};
     while (!rest.empty()) {
         const std::uint8_t how = rest[0];
@@ -37,15 +40,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::vector<std::uint8_t> answer(packet.begin(), packet.end());
         rest = rest.subspan(1 + bytes);
         clock.now_us += 1'000'000;
-        const bool asks = how % 4 != 0;
-        bool repeats = false;
-        if (asks) {
-            const auto asked = question.ask();
-            const auto cookie = std::span{asked}.last(8);
-            if (how % 2 != 0 && bytes == 48) std::ranges::copy(cookie, answer.begin() + 24);
-            // The fuzzer, too, may know what comes of chance here.
-            repeats = bytes == 48 && std::ranges::equal(cookie, std::span{answer}.subspan(24, 8));
-        }
+        if (how % 4 != 0) asked = question.ask();
+        if (asked && how % 2 != 0 && bytes == 48)
+            std::copy_n(asked->begin() + 40, 8, answer.begin() + 24);
+        // The fuzzer itself may find out what is chance on a device.
+        const bool repeats =
+            asked && bytes == 48 && std::equal(asked->begin() + 40, asked->end(), &answer[24]);
         const std::int64_t before = clock.unix_ms();
         const bool taken = question.take(answer);
         if (taken && (!repeats || !clock.synced())) std::abort();
@@ -54,6 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             (clock.unix_ms() < unix_s_min * 1000 || clock.unix_ms() < before - 60'000))
             std::abort();
         if (question.take(answer)) std::abort();  // it is good for once
+        if (taken) asked.reset();
     }
     return 0;
 }
