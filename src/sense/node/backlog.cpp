@@ -46,10 +46,6 @@ Key whole_boot(std::uint32_t boot) {
     return {.boot = boot, .seq = std::numeric_limits<std::uint64_t>::max()};
 }
 
-bool before(const LogPlace& a, const LogPlace& b) {
-    return a.sequence != b.sequence ? a.sequence < b.sequence : a.offset < b.offset;
-}
-
 std::uint8_t flags_of(const Reading& reading) {
     return static_cast<std::uint8_t>(
         (reading.judged ? 1U : 0U) | (reading.alarm ? 2U : 0U) | (reading.cleared ? 4U : 0U) |
@@ -257,14 +253,15 @@ void Backlog::step(std::int64_t now_ms) {
 bool Backlog::look(Lane& lane, LogRecord& record) {
     for (;;) {
         const bool found = lane.log.look(lane.sent, record);
-        if (record.damaged) {
-            old_is_whole_ = false;
-            // Between two neighbours: what lay there, and nothing that waits.
-            const bool ours = !found || record.key.boot == boot_;
+        old_is_whole_ = old_is_whole_ && !record.damaged;
+        lane.damaged = lane.damaged || record.damaged_since;
+        if (!found || record.kind != reserve_kind) {
+            // Between two neighbours: what lay there, and nothing that waits. A reserve is none.
             const std::uint64_t from = lane.last_sent.boot == boot_ ? lane.last_sent.seq + 1 : 1;
-            if (ours) shed_.add(from, found ? record.key.seq - 1 : lane.newest_seq);
+            if (lane.damaged) shed_.add(from, found ? record.key.seq - 1 : lane.newest_seq);
+            lane.damaged = false;
+            return found;
         }
-        if (!found || record.kind != reserve_kind) return found;
         if (record.key.boot > lowest_boot()) return true;  // its turn has not come
         reserve_ = record.key;
         lane.sent = record.next;
@@ -356,7 +353,7 @@ bool Backlog::give_up_telemetry(std::uint32_t boot) {
     old_is_whole_ = false;
     for (int i = 0; i < records_per_call; ++i) {
         if (!lane.log.look(lane.done, record) || record.key.boot > boot) return true;
-        if (!before(lane.done, lane.sent)) ++shed_.count;
+        if (!is_done(record)) ++shed_.count;
         lane.count -= std::min<std::size_t>(lane.count, 1);
         lane.last_sent = record.key;
         lane.done = record.next;

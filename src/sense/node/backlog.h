@@ -92,6 +92,7 @@ class Backlog {
         Key last_sent{};
         std::uint64_t newest_seq = 0;  // of this boot
         std::size_t count = 0;         // not done; reserves not counted
+        bool damaged = false;          // a region that was walked over, and not yet declared
     };
 
     [[nodiscard]] bool append(

@@ -38,6 +38,10 @@ FlashLog::FlashLog(
     assert(flash_.sector_bytes() >= sector_header_bytes + record_header_bytes);
     assert(offset_ + sectors_ * flash_.sector_bytes() <= flash_.size_bytes());
     find_end();
+    if (write_at_ < flash_.sector_bytes())
+        start_ = {.sequence = end_ - 1, .offset = static_cast<std::uint32_t>(write_at_)};
+    else
+        start_.sequence = end_;
 }
 
 std::size_t FlashLog::begin_of(std::uint32_t sequence) const {
@@ -103,7 +107,7 @@ bool FlashLog::is_blank(const LogPlace& place) const {
 }
 
 bool FlashLog::look(LogPlace& place, LogRecord& record) const {
-    record.damaged = false;
+    record.damaged = record.damaged_since = false;
     for (;;) {
         if (place.sequence < tail_) place = oldest();
         if (place.sequence >= end_) return false;
@@ -114,7 +118,10 @@ bool FlashLog::look(LogPlace& place, LogRecord& record) const {
                                ? record_at(place.sequence, place.offset)
                                : std::span<const std::byte>{};
         if (whole.empty()) {
-            if (!is_blank(place)) record.damaged = true;
+            if (!is_blank(place)) {
+                record.damaged = true;
+                record.damaged_since = record.damaged_since || !before(place, start_);
+            }
             place = {.sequence = place.sequence + 1, .offset = 0, .context = 0};
             continue;
         }

@@ -33,13 +33,18 @@ struct LogPlace {
     std::uint32_t context = 0;   // where the last context before it lies; 0: there is none
 };
 
+[[nodiscard]] constexpr bool before(const LogPlace& a, const LogPlace& b) {
+    return a.sequence != b.sequence ? a.sequence < b.sequence : a.offset < b.offset;
+}
+
 struct LogRecord {
     Key key;
     std::uint8_t kind = 0;
     std::span<const std::byte> body;
     std::span<const std::byte> context;
-    LogPlace next;         // behind it
-    bool damaged = false;  // something that was no record any more lay before it
+    LogPlace next;               // behind it
+    bool damaged = false;        // something that was no record any more lay before it
+    bool damaged_since = false;  // and it was written since the start: no power cut tore it
 };
 
 class FlashLog {
@@ -62,7 +67,7 @@ class FlashLog {
     );
 
     // The record at `place`, or the next that is whole: `place` moves to it. False behind the last;
-    // `place` is then good for what comes. `damaged` is said in both cases.
+    // `place` is then good for what comes. What is `damaged` is said in both cases.
     [[nodiscard]] bool look(LogPlace& place, LogRecord& record) const;
 
     // Frees the oldest sector when it lies before `place`; true when it did.
@@ -101,6 +106,7 @@ class FlashLog {
     std::uint32_t end_ = 0;   // behind the newest
     std::size_t write_at_ = 0;
     std::size_t context_at_ = 0;  // in the newest; 0: none
+    LogPlace start_;              // what lies before it was written before the start
 };
 
 }  // namespace stator::node
