@@ -223,9 +223,10 @@ bool Backlog::is_done(const LogRecord& record) const {
 // A mark may cover what was never sent (on hold the first that a site hears of a boot may be an
 // alarm): that stays. What is of a boot before the mark's was all stored, or the mark's would not
 // have been sent.
-void Backlog::settle(Lane& lane) {
+bool Backlog::settle(Lane& lane) {
     LogRecord record;
-    for (int i = 0; i < records_per_call && lane.log.look(lane.done, record); ++i) {
+    int passed = 0;
+    for (; passed < records_per_call && lane.log.look(lane.done, record); ++passed) {
         const bool own_reserve = record.kind == reserve_kind && record.key.boot == boot_;
         if (!own_reserve) {
             if (!is_done(record)) break;
@@ -236,6 +237,7 @@ void Backlog::settle(Lane& lane) {
         if (record.kind != reserve_kind) lane.count -= std::min<std::size_t>(lane.count, 1);
     }
     if (before(lane.sent, lane.done)) lane.sent = lane.done;
+    return passed < records_per_call;
 }
 
 void Backlog::step(std::int64_t now_ms) {
@@ -277,8 +279,8 @@ std::uint32_t Backlog::lowest_boot() {
 }
 
 std::optional<Backlog::Item> Backlog::next(bool hold, bool urgent_waits, std::int64_t unix_ms) {
-    settle(urgent_);
-    settle(telemetry_);
+    // Or boots that are long closed would be closed again, behind what later ones have said.
+    if (!settle(urgent_) || !settle(telemetry_)) return std::nullopt;
     const std::uint32_t boot = lowest_boot();
     LogRecord urgent;
     LogRecord telemetry;

@@ -105,7 +105,8 @@ class Backlog {
     );
     void drop_oldest(Lane& lane);
     void count(Lane& lane) const;
-    void settle(Lane& lane);
+    // Passes over what is done; false when a call was not enough for that.
+    bool settle(Lane& lane);
     [[nodiscard]] bool is_done(const LogRecord& record) const;
     [[nodiscard]] bool look(Lane& lane, LogRecord& record);
     [[nodiscard]] std::uint32_t lowest_boot();

@@ -273,6 +273,32 @@ TEST(Backlog, OnHoldAlarmsGoFirstAndTelemetryOfAnOlderBootGivesWayToThem) {
     EXPECT_EQ(site.passed_over, 0);
 }
 
+// A sector of 4 KiB holds two hundred reserves: more than one call walks over.
+TEST(Backlog, OfBootsThatAreStoredNothingIsSaidAgainHoweverMuchOfThemStillLiesInFlash) {
+    Device device{16, 16'384};
+    Site site;
+    for (int boot = 0; boot < 10; ++boot) {
+        device.restart();
+        for (int i = 0; i < 1'000; ++i)
+            device.measure(ReadingKind::telemetry);
+        device.talk(site);
+        for (int i = 0; i < 5; ++i)
+            device.outbox->tend(true, device.now_ms);
+    }
+    device.restart();
+    device.outbox->mark_stored(site.mark(), false);
+    std::vector<Key> sent;
+    for (int round = 0; round < 100; ++round) {
+        while (const auto one = device.send())
+            sent.push_back(one->key);
+        device.outbox->tend(false, device.now_ms += 5'000);
+    }
+    ASSERT_FALSE(sent.empty());
+    EXPECT_EQ(sent.front().boot, device.boot - 1);  // the mark's: it says no more of older ones
+    EXPECT_EQ(sent.back(), (Key{device.boot, 1}));
+    EXPECT_TRUE(std::ranges::is_sorted(sent));
+}
+
 TEST(Backlog, WhatAPowerCutToreOfOneBootIsNoGapOfTheNext) {
     for (std::size_t torn_bytes = 1; torn_bytes < 60; ++torn_bytes) {
         Device device{16, 1024};

@@ -26,7 +26,7 @@ struct Config {
     std::uint32_t in_flight_max = 16;        // publishes that wait for their acknowledgement
     std::uint32_t publishes_per_step = 8;
     bool stored_marks = true;              // false: a broker without the gate; PUBACK is the end
-    std::uint32_t stored_wait_ms = 1'000;  // after connecting, for the mark, before sending again
+    std::uint32_t stored_wait_ms = 3'000;  // after connecting, for the mark: one a second may come
     std::uint32_t gap_ms_max = 10'000;     // a gap is declared no later than this
 
     std::size_t chunk_bytes = 4'096;  // of a model, a fetch; a multiple of flash_program_bytes
