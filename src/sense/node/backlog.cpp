@@ -189,7 +189,7 @@ void Backlog::drop_oldest(Lane& lane) {
             continue;
         }
         lane.count -= std::min<std::size_t>(lane.count, 1);
-        if (is_done(record)) continue;
+        if (is_done(record) && before(place, lane.sent)) continue;
         ++shed_.count;
         if (record.key.boot != boot_) {  // what closes that boot declares it
             old_is_whole_ = false;

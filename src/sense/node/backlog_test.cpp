@@ -320,6 +320,29 @@ TEST(Backlog, WhatAPowerCutToreOfOneBootIsNoGapOfTheNext) {
     }
 }
 
+// A site that has lost its own memory takes what it hears first for the begin of a boot.
+TEST(Backlog, WhatAMarkCoversThoughItWasNeverSentIsDeclaredWhenItGoes) {
+    Device device{16, 1024};
+    device.restart();
+    Site site;
+    while (const auto sent = device.send())
+        site.receive(*sent);
+    device.outbox->mark_stored(site.mark(), true);
+    site = {};
+    for (int i = 0; i < 50; ++i)
+        device.measure(ReadingKind::telemetry);
+    device.measure(ReadingKind::alarm_edge);
+    while (const auto sent = device.send())
+        site.receive(*sent);
+    device.outbox->mark_stored(site.mark(), true);
+    ASSERT_GT(site.mark().seq, 50U);
+    for (int i = 0; i < 2'000; ++i)
+        device.measure(ReadingKind::telemetry);
+    device.talk(site);
+    for (std::uint64_t seq = 2; seq <= 51; ++seq)
+        EXPECT_TRUE(site.received[1].contains(seq) || site.declared({1, seq})) << seq;
+}
+
 TEST(Backlog, ABrokerThatGivesNoMarksIsServedByItsAcknowledgements) {
     Device device{64, 1024};
     device.restart();
