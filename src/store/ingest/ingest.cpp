@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace stator::ingest {
 
@@ -27,6 +28,7 @@ constexpr std::string_view schema =
     "CREATE TABLE IF NOT EXISTS seen (device TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, kept INTEGER NOT NULL, duplicates INTEGER NOT NULL,"
     " missing INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS numbers (device TEXT PRIMARY KEY, text TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS uploads (grp TEXT PRIMARY KEY, unix_ms INTEGER NOT NULL UNIQUE,"
     " last_row INTEGER NOT NULL);";
 
@@ -129,37 +131,76 @@ const asset::Asset* Ingest::asset_of(std::string_view device) const {
     return found == options_.assets.end() ? nullptr : &*found;
 }
 
-Outcome<bool> Ingest::is_new(const std::string& device, std::int64_t boot, std::int64_t seq) {
-    auto rows = database_->query("SELECT boot, seq FROM seen WHERE device = ?", {device});
+Outcome<Ingest::Seen*> Ingest::seen_of(const std::string& device) {
+    const auto known = seen_.find(device);
+    if (known != seen_.end()) return &known->second;
+    auto rows = database_->query(
+        "SELECT boot, seq, kept, duplicates, missing, text FROM seen LEFT JOIN numbers USING"
+        " (device) WHERE device = ?",
+        {device}
+    );
     if (!rows) return std::unexpected(rows.error());
-    std::int64_t missing = 0;
+    Seen made;
     if (!rows->empty()) {
-        const std::int64_t last_boot = rows->front().integer(0);
-        const std::int64_t last_seq = rows->front().integer(1);
-        if (boot < last_boot || (boot == last_boot && seq <= last_seq)) {
-            metrics_.add("stator_ingest_duplicates_total");
-            if (auto done = database_->execute(
-                    "UPDATE seen SET duplicates = duplicates + 1 WHERE device = ?", {device}
-                );
-                !done)
-                return std::unexpected(done.error());
-            return false;
-        }
-        // seq counts everything that a device sends: its events and inferences stand in other
-        // classes, so what is missing here is an upper bound, and is called so.
-        if (boot == last_boot) missing = seq - last_seq - 1;
-    }
-    if (missing > 0)
-        metrics_.add("stator_ingest_seq_not_in_class_total", static_cast<double>(missing));
-    if (auto done = database_->execute(
-            "INSERT INTO seen (device, boot, seq, kept, duplicates, missing) VALUES (?,?,?,1,0,?)"
-            " ON CONFLICT(device) DO UPDATE SET boot=excluded.boot, seq=excluded.seq,"
-            " kept=kept+1, missing=missing+excluded.missing",
-            {device, boot, seq, missing}
+        const database::Row& row = rows->front();
+        const auto boot = static_cast<std::uint32_t>(row.integer(0));
+        made.numbers_text = row.text(5);
+        made.numbers = stream::Numbers::from(
+            made.numbers_text, boot, static_cast<std::uint64_t>(row.integer(1))
         );
-        !done)
-        return std::unexpected(done.error());
+        made.kept = row.integer(2);
+        made.duplicates = row.integer(3);
+        made.missing = row.integer(4);
+    }
+    return &seen_.emplace(device, std::move(made)).first->second;
+}
+
+Outcome<bool> Ingest::is_new(const std::string& device, std::uint32_t boot, std::uint64_t seq) {
+    auto found = seen_of(device);
+    if (!found) return std::unexpected(found.error());
+    Seen& seen = **found;
+    touched_.insert(device);
+    const stream::Numbers::Taken taken = seen.numbers.take(boot, seq);
+    if (taken.came == stream::Numbers::Came::again) {
+        metrics_.add("stator_ingest_duplicates_total");
+        ++seen.duplicates;
+        return false;
+    }
+    if (taken.came == stream::Numbers::Came::late) metrics_.add("stator_ingest_late_total");
+    // seq counts everything that a device sends: its events and inferences stand in other classes,
+    // so what is missing here is an upper bound, and is called so.
+    if (taken.jumped != 0)
+        metrics_.add("stator_ingest_seq_not_in_class_total", static_cast<double>(taken.jumped));
+    seen.missing += static_cast<std::int64_t>(taken.jumped);
+    ++seen.kept;
     return true;
+}
+
+Outcome<void> Ingest::store_seen() {
+    for (const std::string& device : std::exchange(touched_, {})) {
+        Seen& seen = seen_.find(device)->second;
+        auto done = database_->execute(
+            "INSERT INTO seen (device, boot, seq, kept, duplicates, missing) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT(device) DO UPDATE SET boot=excluded.boot, seq=excluded.seq,"
+            " kept=excluded.kept, duplicates=excluded.duplicates, missing=excluded.missing",
+            {device,
+             std::int64_t{seen.numbers.boot()},
+             static_cast<std::int64_t>(seen.numbers.seq()),
+             seen.kept,
+             seen.duplicates,
+             seen.missing}
+        );
+        if (!done) return done;
+        std::string text = seen.numbers.text();
+        if (text == seen.numbers_text) continue;
+        seen.numbers_text = std::move(text);
+        done = database_->execute(
+            "INSERT OR REPLACE INTO numbers (device, text) VALUES (?,?)",
+            {device, seen.numbers_text}
+        );
+        if (!done) return done;
+    }
+    return {};
 }
 
 Outcome<void> Ingest::keep(const log::Record& record) {
@@ -172,8 +213,7 @@ Outcome<void> Ingest::keep(const log::Record& record) {
     const std::string device{telemetry->device.view()};
     // The gate numbers what comes without; what another stream carries unnumbered is all taken.
     if (telemetry->seq) {
-        auto fresh =
-            is_new(device, telemetry->boot.value_or(0), static_cast<std::int64_t>(*telemetry->seq));
+        auto fresh = is_new(device, telemetry->boot.value_or(0), *telemetry->seq);
         if (!fresh) return std::unexpected(fresh.error());
         if (!*fresh) return {};
     }
@@ -196,6 +236,7 @@ Outcome<void> Ingest::keep_all(const std::vector<log::Record>& records) {
     if (!transaction) return std::unexpected(transaction.error());
     for (const log::Record& record : records)
         if (auto done = keep(record); !done) return done;
+    if (auto done = store_seen(); !done) return done;
     return transaction->commit();
 }
 

@@ -1,10 +1,10 @@
 // Ingest turns the stream into raw CSVs in the training datastore, and says `extract-data`.
 //
-// Every reading becomes one row, once: duplicates are known by (device, boot, seq), gaps are
-// counted. Rows wait in SQLite, in the transaction that moves their device's place; a file of
-// MAX_ROWS rows is uploaded under one name until it is there (the same bytes again are fine), then
-// its rows go and the command is enqueued in one transaction. A kill anywhere loses and doubles
-// nothing.
+// Every reading becomes one row, once, also one that comes late: duplicates are known by (device,
+// boot, seq), gaps are counted. Rows wait in SQLite, in the transaction that moves their device's
+// place; a file of MAX_ROWS rows is uploaded under one name until it is there (the same bytes again
+// are fine), then its rows go and the command is enqueued in one transaction. A kill anywhere loses
+// and doubles nothing.
 //
 // A file has the rows of one asset (the contract's six columns, then its other features), or of all
 // devices that no asset knows (the six columns). A missing value is an empty cell.
@@ -12,6 +12,7 @@
 
 #include "shared/asset/asset.h"
 #include "shared/wire/messages.h"
+#include "store/stream/numbers.h"
 #include "store/stream/outbox.h"
 #include "store/stream/source.h"
 #include "world/doors/doors.h"
@@ -61,14 +62,24 @@ class Ingest {
         std::int64_t last_row = 0;  // of the group's rows
     };
 
+    struct Seen {  // of one device; as the database has it, when nothing is under way
+        stream::Numbers numbers;
+        std::string numbers_text;
+        std::int64_t kept = 0;
+        std::int64_t duplicates = 0;
+        std::int64_t missing = 0;
+    };
+
     Ingest(doors::Doors& doors, Options options) : doors_{doors}, options_{std::move(options)} {}
 
     [[nodiscard]] Outcome<bool> drain();
     [[nodiscard]] Outcome<void> keep_all(const std::vector<log::Record>& records);
     [[nodiscard]] Outcome<void> keep(const log::Record& record);
+    [[nodiscard]] Outcome<Seen*> seen_of(const std::string& device);
     [[nodiscard]] Outcome<bool> is_new(
-        const std::string& device, std::int64_t boot, std::int64_t seq
+        const std::string& device, std::uint32_t boot, std::uint64_t seq
     );
+    [[nodiscard]] Outcome<void> store_seen();
     [[nodiscard]] Outcome<bool> ship();
     [[nodiscard]] Outcome<bool> ship_group(const std::string& group);
     // The file of a group that is full: its name and its rows, fixed once.
@@ -89,6 +100,8 @@ class Ingest {
     std::unique_ptr<mqtt::Client> client_;
     std::unique_ptr<stream::Outbox> outbox_;
     std::unique_ptr<stream::Source> source_;
+    std::map<std::string, Seen> seen_;
+    std::set<std::string> touched_;             // of this transaction
     std::set<std::string> current_;             // groups of the assets as they are now
     std::map<std::string, std::int64_t> rows_;  // waiting, by group
     std::int64_t upload_not_before_us_ = 0;

@@ -352,6 +352,52 @@ TEST_F(IngestTest, what_came_twice_is_one_row_and_is_counted) {
     EXPECT_THAT(metrics, HasSubstr("stator_ingest_duplicates_total 3"));
 }
 
+TEST_F(IngestTest, a_late_reading_is_a_row_once_also_after_a_restart) {
+    start();
+    for (const int seq : {1, 2, 5})
+        it.reading(pump, seq);
+    run();
+    start();
+    for (const int seq : {3, 3, 5})
+        it.reading(pump, seq);
+    run();
+    EXPECT_THAT(
+        it.uploaded(),
+        ElementsAre("14333616,1001", "14333616,1002", "14333616,1005", "14333616,1003")
+    );
+    const auto device = nlohmann::json::parse(it.ingest->status().value()).at("devices").at(0);
+    EXPECT_EQ(device["kept"], 4);
+    EXPECT_EQ(device["duplicates"], 2);
+    EXPECT_EQ(device["seq"], 5);
+    EXPECT_THAT(it.ingest->metrics().render(), HasSubstr("stator_ingest_late_total 1"));
+}
+
+TEST_F(IngestTest, of_what_an_older_release_kept_all_up_to_its_place_has_come) {
+    {
+        auto database = it.world.databases.open(
+            file,
+            database::Access::write,
+            "CREATE TABLE seen (device TEXT PRIMARY KEY, boot INTEGER NOT NULL, seq INTEGER NOT "
+            "NULL, kept INTEGER NOT NULL, duplicates INTEGER NOT NULL, missing INTEGER NOT NULL);"
+        );
+        ASSERT_TRUE(database) << database.error().what;
+        ASSERT_TRUE((*database)->execute("INSERT INTO seen VALUES (?,1,5,3,0,2)", {pump}));
+    }
+    start();
+    for (const int seq : {3, 5, 6, 8, 7})
+        it.reading(pump, seq);
+    it.reading(pump, 1, 2);
+    run();
+    EXPECT_THAT(
+        it.uploaded(),
+        ElementsAre("14333616,1006", "14333616,1008", "14333616,1007", "14333616,2001")
+    );
+    const auto device = nlohmann::json::parse(it.ingest->status().value()).at("devices").at(0);
+    EXPECT_EQ(device["kept"], 7);
+    EXPECT_EQ(device["duplicates"], 2);
+    EXPECT_EQ(device["seq_not_in_class"], 3);
+}
+
 TEST_F(IngestTest, devices_of_no_asset_have_their_own_file_with_six_columns) {
     start();
     for (int seq = 1; seq <= 4; ++seq) {

@@ -21,6 +21,7 @@ class OnceSource final : public Source {
         std::erase_if(*records, [&](const log::Record& one) { return !sequences_.accept(one); });
         const Sequences::Counts& now = sequences_.counts();
         tell("stator_stream_duplicates_total", now.duplicates - before.duplicates);
+        tell("stator_stream_late_total", now.late - before.late);
         tell("stator_stream_seq_not_in_class_total", now.not_in_class - before.not_in_class);
         tell("stator_stream_unwatched_total", now.unwatched - before.unwatched);
         // Who commits after the last that it was given has done with those behind it, too.
@@ -55,25 +56,23 @@ bool Sequences::accept(const log::Record& record) {
     }
     std::string speaker = record.topic + '\n' + record.sender + '\n';
     speaker += head->device.view();
-    const auto found = last_.find(speaker);
-    const Last now{.boot = head->boot.value_or(0), .seq = *head->seq};
-    if (found == last_.end()) {
-        if (last_.size() < speakers_max) {
-            last_.emplace(std::move(speaker), now);
-        } else {
+    auto found = speakers_.find(speaker);
+    if (found == speakers_.end()) {
+        if (speakers_.size() >= speakers_max) {
             ++counts_.unwatched;
+            ++counts_.fresh;
+            return true;
         }
-        ++counts_.fresh;
-        return true;
+        found = speakers_.emplace(std::move(speaker), Numbers{}).first;
     }
-    Last& last = found->second;
-    if (now.boot < last.boot || (now.boot == last.boot && now.seq <= last.seq)) {
+    const Numbers::Taken taken = found->second.take(head->boot.value_or(0), *head->seq);
+    counts_.not_in_class += taken.jumped;
+    if (taken.came == Numbers::Came::again) {
         ++counts_.duplicates;
         return false;
     }
-    if (now.boot == last.boot) counts_.not_in_class += now.seq - last.seq - 1;
-    last = now;
     ++counts_.fresh;
+    if (taken.came == Numbers::Came::late) ++counts_.late;
     return true;
 }
 

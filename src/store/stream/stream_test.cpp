@@ -238,10 +238,10 @@ TEST_P(AnyStream, WaitsForWhatComesLaterAndLosesNothingByWaiting) {
     EXPECT_EQ(source->missed_bytes(), 0U);
 }
 
-TEST_P(AnyStream, GivesANumberedRecordOnceAndCountsTheOthers) {
+TEST_P(AnyStream, GivesANumberedRecordOnceAlsoWhenItIsLateAndCountsTheOthers) {
     metrics::Metrics metrics;
     OnceStream once{way_->stream(), metrics};
-    for (const int seq : {1, 2, 3, 2, 3, 4, 8})
+    for (const int seq : {1, 2, 3, 2, 3, 4, 8, 6, 6})
         put(reading("7", seq));
     put(reading("9", 3));
     put(reading("7", 1, 2));
@@ -251,7 +251,7 @@ TEST_P(AnyStream, GivesANumberedRecordOnceAndCountsTheOthers) {
     const auto source = open(once, "ingest");
     std::vector<std::string> device_7;
     std::size_t others = 0;
-    for (const log::Record& record : take(*source, 9)) {
+    for (const log::Record& record : take(*source, 11)) {
         if (record.payload.find(R"("7")") == std::string::npos) {
             ++others;
         } else {
@@ -266,12 +266,15 @@ TEST_P(AnyStream, GivesANumberedRecordOnceAndCountsTheOthers) {
             reading("7", 3),
             reading("7", 4),
             reading("7", 8),
-            reading("7", 1, 2)
+            reading("7", 6),
+            reading("7", 1, 2),
+            reading("7", 9)
         )
     );
     EXPECT_EQ(others, 3U);
     const std::string labels = R"(reader="ingest",class="telemetry")";
     EXPECT_EQ(metrics.get("stator_stream_duplicates_total", labels), 3);
+    EXPECT_EQ(metrics.get("stator_stream_late_total", labels), 2);
     EXPECT_EQ(metrics.get("stator_stream_seq_not_in_class_total", labels), 3);
 }
 
