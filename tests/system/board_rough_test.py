@@ -1,4 +1,4 @@
-"""The emulated board on a bad cable, its broker killed again and again: nothing is lost that its ring holds."""
+"""The emulated board on a bad cable, its broker killed again and again: nothing is lost that its ring and its flash hold."""
 import json
 import os
 import pathlib
@@ -97,14 +97,12 @@ class BoardOnABadCable(unittest.TestCase):
         shed, waiting, pool = (self.costs(name) for name in ("shed", "waiting", "tls_pool_now"))
         print(f"{frames}; {kills} broker kills; {last} messages, {len(gaps)} in declared gaps,"
               f" {len(missing)} missing without; shed {shed[-1]}, skipped {self.costs('skipped')[-1]}"
-              f"; TLS pool at rest {min(pool)} to {pool[-1]}, most {self.costs('tls_pool')[-1]};"
+              f"; most waiting {max(waiting)}; TLS pool at rest {min(pool)} to {pool[-1]}, most {self.costs('tls_pool')[-1]};"
               f" {self.board.text().count('the connection is lost')} connections lost")
         self.assertEqual(missing, set())
-        for i in range(1, len(shed)):  # only a full ring sheds
-            if shed[i] > shed[i - 1]:
-                self.assertGreater(max(waiting[i - 1:i + 1]), RING * 3 // 4, (i, shed, waiting))
+        self.assertEqual((gaps, shed[-1]), (set(), 0))  # flash lasts for more than half an hour
         if LONG:
-            self.assertGreater(len(gaps), 0)  # of the long darkness
+            self.assertGreater(max(waiting), RING)  # in the long darkness
         # A leak would leave less and less: the same sessions are open at the end as in the beginning.
         self.assertLessEqual(pool[-1], max(pool[:len(pool) // 2]))
         self.assertNotIn("!!", self.board.text())
