@@ -1,4 +1,5 @@
 // Every decoder over arbitrary bytes; what is taken must be writable and read back the same.
+#include "shared/wire/leading_device.h"
 #include "shared/wire/messages.h"
 
 #include <array>
@@ -33,6 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     round_trip(json, wire::decode_stored);
     round_trip(json, wire::decode_presence);
     static_cast<void>(wire::decode_head(json));
-    static_cast<void>(wire::decode_device(json));
+    const std::string_view leading = wire::leading_device(json);
+    if (const auto device = wire::decode_device(json); device && !leading.empty())
+        if (leading != device->view()) std::abort();
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "shared/wire/messages.h"
 
 #include "shared/wire/json.h"
+#include "shared/wire/leading_device.h"
 
 #include <gtest/gtest.h>
 
@@ -255,6 +256,8 @@ TEST(Messages, MutatedMessagesAreRefusedOrReadBackTheSame) {
         static_cast<void>(decode_presence(text));
         if (const auto head = decode_head(text)) {
             EXPECT_EQ(decode_device(text)->view(), head->device.view());
+            const std::string_view leading = leading_device(text);
+            EXPECT_TRUE(leading.empty() || leading == head->device.view()) << text;
         }
     }
     EXPECT_GT(taken, 500);

@@ -1,8 +1,10 @@
 #include "store/stream/kafka_record.h"
 
+#include "shared/wire/leading_device.h"
 #include "shared/wire/messages.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace stator::stream {
 
@@ -36,25 +38,24 @@ std::string kafka_topic_of(std::string_view mqtt_topic) {
 }
 
 std::string key_of(const log::Record& record) {
+    // The gate has read it whole before it came into the log.
+    if (const auto leading = wire::leading_device(record.payload); !leading.empty())
+        return std::string{leading};
     const auto device = wire::decode_device(record.payload);
     if (device && !device->empty()) return std::string{device->view()};
     return record.sender;
 }
 
-kafka::Record to_kafka(
-    const log::Record& record, const std::string& site, std::string kafka_topic
-) {
+kafka::Record to_kafka(log::Record record, const std::string& site, std::string kafka_topic) {
     kafka::Record made;
     made.topic = std::move(kafka_topic);
     made.key = key_of(record);
-    made.value = record.payload;
+    made.value = std::move(record.payload);
     made.unix_ms = record.receive_unix_ms;
-    made.headers = {
-        {site_header, site},
-        {sender_header, record.sender},
-        {identity_header, std::string{log::name_of(record.identity)}},
-        {topic_header, record.topic}
-    };
+    made.headers.emplace(site_header, site);
+    made.headers.emplace(sender_header, std::move(record.sender));
+    made.headers.emplace(identity_header, log::name_of(record.identity));
+    made.headers.emplace(topic_header, std::move(record.topic));
     return made;
 }
 

@@ -22,7 +22,7 @@ namespace stator::stream {
 // The device a record is about: its payload's deviceID, else its sender.
 [[nodiscard]] std::string key_of(const log::Record& record);
 [[nodiscard]] kafka::Record to_kafka(
-    const log::Record& record, const std::string& site, std::string kafka_topic
+    log::Record record, const std::string& site, std::string kafka_topic
 );
 // Without a header for it, the topic is Kafka's own. Offsets are the reader's to give.
 [[nodiscard]] log::Record from_kafka(const kafka::Record& record);
