@@ -22,6 +22,14 @@ Outcome<std::uint64_t> end_of(disk::Disk& disk, const Segment& segment) {
     }
 }
 
+// What the writer published of it, unless that cannot be: a log that was cut, or put back.
+std::optional<std::uint64_t> published_end(const Segment& last, const Published& published) {
+    const bool of_this_epoch = published.epoch == last.header.epoch;
+    const bool within =
+        published.end >= last.first_record() && published.end <= last.header.base + last.file_bytes;
+    return of_this_epoch && within ? std::optional{published.end} : std::nullopt;
+}
+
 // Retired between the listing and the look: that is no fault.
 bool gone(const Error& error) {
     return error.fault == base::Fault::not_found;
@@ -100,7 +108,8 @@ Outcome<std::array<Holding, class_count>> look_at(
         if (!held.segments.empty()) {
             const Segment& last = held.segments.back();
             held.first = held.segments.front().header.base;
-            auto end = end_of(disk, last);
+            const auto known = words ? published_end(last, (*words)[i]) : std::nullopt;
+            auto end = known ? Outcome<std::uint64_t>{*known} : end_of(disk, last);
             if (!end && !gone(end.error())) return std::unexpected(end.error());
             held.end = {last.header.epoch, end ? *end : last.first_record()};
         }
