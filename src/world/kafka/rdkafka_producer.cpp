@@ -54,10 +54,10 @@ void RealProducer::end() {
     (void)producer_->purge(RdKafka::Producer::PURGE_QUEUE | RdKafka::Producer::PURGE_INFLIGHT);
     (void)producer_->flush(farewell_ms);
     producer_.reset();
-    for (const auto& [id, since] : under_way_)
+    under_way_.clear([this](std::uint64_t id) {
         deliveries_.push_back({.id = id, .again = true, .reason = "kafka: the producer begins anew"}
         );
-    under_way_.clear();
+    });
 }
 
 // librdkafka can keep a partition's records for ever after its leader was killed. While the brokers
@@ -65,7 +65,7 @@ void RealProducer::end() {
 void RealProducer::look_for_a_stall() {
     const auto bound = std::chrono::milliseconds{options_.unanswered_ms_max};
     if (under_way_.empty() || !trouble_.text().empty()) return;
-    if (Clock::now() - under_way_.begin()->second < bound) return;
+    if (Clock::now() - under_way_.oldest() < bound) return;
     spent_ = true;
     trouble_.set(
         "kafka: a record was unanswered for " + std::to_string(options_.unanswered_ms_max) +
@@ -107,7 +107,7 @@ Outcome<std::uint64_t> RealProducer::produce(const Record& record) {
         return fail(fault_of(code), "kafka: " + record.topic + ": " + RdKafka::err2str(code));
     (void)headers.release();  // librdkafka owns them once produce() has succeeded
     ++next_id_;
-    under_way_.emplace_hint(under_way_.end(), id, Clock::now());
+    under_way_.add(id, Clock::now());
     return id;
 }
 
@@ -123,7 +123,7 @@ std::vector<Delivery> RealProducer::poll(std::int64_t timeout_us) {
 
 void RealProducer::dr_cb(RdKafka::Message& message) {
     const auto id = reinterpret_cast<std::uintptr_t>(message.msg_opaque());  // NOLINT
-    under_way_.erase(id);
+    (void)under_way_.take(id);
     Delivery delivery{.id = id, .stored = message.err() == RdKafka::ERR_NO_ERROR};
     if (delivery.stored) {
         trouble_.clear();

@@ -6,10 +6,10 @@
 #pragma once
 
 #include "world/kafka/rdkafka_settings.h"
+#include "world/kafka/under_way.h"
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,7 +41,7 @@ class RealProducer final : public Producer, RdKafka::DeliveryReportCb, RdKafka::
 
     Options options_;
     std::unique_ptr<RdKafka::Producer> producer_;
-    std::map<std::uint64_t, Clock::time_point> under_way_;  // by id: the first is the oldest
+    UnderWay<Clock::time_point> under_way_;
     std::vector<Delivery> deliveries_;
     Trouble trouble_;
     std::uint64_t next_id_ = 1;
