@@ -17,12 +17,18 @@ constexpr std::int64_t look_us = 2'000'000;
 constexpr double hours_a_day = 24;
 // The wait is on telemetry: an alarm without any, or an answer of Kafka's, waits this long at most.
 constexpr std::int64_t wait_us_max = 10'000;
+// Kafka's answers come that soon after one another while it takes no more.
+constexpr std::int64_t full_wait_us = 4'000;
 // Under load records go in batches: a turn for each would cost more than all else the bridge does,
-// and a request for each more than all else Kafka does. A busy log's turns are further apart; a
-// backlog's are not, for they are full.
-constexpr std::int64_t turns_apart_us = 4'000;
-constexpr std::int64_t busy_turns_apart_us = 20'000;
-constexpr std::int64_t busy_records_a_ms = 2;
+// and a request for each more than all else Kafka does. So a busy log's turns are the further apart
+// the busier it is. A quiet one's records go at once, a backlog's too, for its turns are full.
+constexpr std::int64_t turns_apart_us_max = 20'000;
+constexpr double turns_apart_us_a_record_a_ms = 4'000;
+constexpr double quiet_records_a_ms = 0.5;
+constexpr std::int64_t lately_us = 50'000;  // so that two that come together are no load
+// A commit is a sync of the disk: the record that is to go does not wait for that, and a kill
+// repeats what this time brought.
+constexpr std::int64_t commits_apart_us = 100'000;
 
 constexpr std::array by_urgency{
     log::Class::alarm, log::Class::control, log::Class::telemetry, log::Class::waveform
@@ -104,13 +110,6 @@ Outcome<std::unique_ptr<Bridge>> Bridge::make(
     return made;
 }
 
-std::size_t Bridge::in_flight() const {
-    std::size_t n = 0;
-    for (const Lane& lane : lanes_)
-        n += lane.uplink->in_flight();
-    return n;
-}
-
 std::uint64_t Bridge::taken() const {
     std::uint64_t n = 0;
     for (const Lane& lane : lanes_)
@@ -118,11 +117,20 @@ std::uint64_t Bridge::taken() const {
     return n;
 }
 
-std::int64_t Bridge::until_next_turn_us(std::int64_t now_us, std::uint64_t taken) const {
-    constexpr std::int64_t us_a_ms = 1'000;
-    const std::int64_t passed_us = now_us - turned_us_;
-    const bool busy = static_cast<std::int64_t>(taken) * us_a_ms >= passed_us * busy_records_a_ms;
-    return taken > 0 && taken < records_a_step && busy ? busy_turns_apart_us : turns_apart_us;
+std::int64_t Bridge::until_next_turn_us(std::int64_t now_us, std::uint64_t taken) {
+    constexpr double us_a_ms = 1'000;
+    const std::int64_t passed_us = std::min(now_us - turned_us_, lately_us);
+    lately_ -= lately_ * static_cast<double>(passed_us) / lately_us;
+    lately_ += static_cast<double>(taken);
+    const double records_a_ms = lately_ * us_a_ms / lately_us;
+    if (taken == 0 || taken >= records_a_step || records_a_ms < quiet_records_a_ms) return 0;
+    return std::min(
+        static_cast<std::int64_t>(records_a_ms * turns_apart_us_a_record_a_ms), turns_apart_us_max
+    );
+}
+
+Uplink& Bridge::telemetry() {
+    return *std::ranges::find(lanes_, log::Class::telemetry, &Lane::log_class)->uplink;
 }
 
 void Bridge::hear_kafka() {
@@ -161,7 +169,12 @@ Outcome<bool> Bridge::step() {
         tell_refusals(lane);
     }
     note(downlink_->step());
-    if (worked) next_turn_us_ = now_us + until_next_turn_us(now_us, taken() - taken_before);
+    if (now_us - committed_us_ >= commits_apart_us) {
+        committed_us_ = now_us;
+        for (Lane& lane : lanes_)
+            note(lane.uplink->commit());
+    }
+    next_turn_us_ = now_us + until_next_turn_us(now_us, taken() - taken_before);
     turned_us_ = now_us;
     if (failed) return std::unexpected(*failed);
     return worked;
@@ -185,9 +198,9 @@ void Bridge::tell_refusals(Lane& lane) {
 void Bridge::wait(std::int64_t timeout_us) {
     const std::int64_t until_turn_us = next_turn_us_ - doors_.clock.monotonic_us();
     if (until_turn_us > 0) return doors_.clock.wait_us(std::min(timeout_us, until_turn_us));
-    const auto telemetry =
-        std::ranges::find(lanes_, log::Class::telemetry, &Lane::log_class)->uplink.get();
-    telemetry->wait(std::min(timeout_us, wait_us_max));
+    // There is more in the log than may be under way: its end is no news.
+    if (telemetry().is_full()) return doors_.clock.wait_us(std::min(timeout_us, full_wait_us));
+    telemetry().wait(std::min(timeout_us, wait_us_max));
 }
 
 // Says once that Kafka went, with how long the log lasts, and once that it is back.

@@ -65,10 +65,10 @@ class Bridge {
     void hear_kafka();
     void tell_refusals(Lane& lane);
     void look_around();
-    [[nodiscard]] std::size_t in_flight() const;
     [[nodiscard]] std::uint64_t taken() const;
-    // After a turn at `now_us` that took that many records from the log.
-    [[nodiscard]] std::int64_t until_next_turn_us(std::int64_t now_us, std::uint64_t taken) const;
+    // How long the log may fill before the next turn, after one at `now_us` that took so many.
+    [[nodiscard]] std::int64_t until_next_turn_us(std::int64_t now_us, std::uint64_t taken);
+    [[nodiscard]] Uplink& telemetry();
 
     doors::Doors& doors_;
     Options options_;
@@ -81,8 +81,10 @@ class Bridge {
     metrics::Metrics metrics_;
     std::string trouble_;
     std::int64_t looked_us_ = 0;
+    std::int64_t committed_us_ = 0;
     std::int64_t turned_us_ = 0;
     std::int64_t next_turn_us_ = 0;
+    double lately_ = 0;  // records that the last moments brought; a leaky count
 };
 
 }  // namespace stator::bridge

@@ -1,5 +1,6 @@
 #include "transport/bridge/bridge.h"
 
+#include "store/log/inspect.h"
 #include "store/log/writer.h"
 #include "store/stream/kafka_record.h"
 #include "store/stream/log_stream.h"
@@ -223,8 +224,63 @@ TEST_F(BridgeTest, a_busy_log_goes_in_fewer_turns_a_quiet_one_at_once) {
         return turns;
     };
     EXPECT_THAT(turns_of(100), AllOf(Ge(38), Le(40))) << "each by itself";
-    EXPECT_THAT(turns_of(1000), AllOf(Ge(75), Le(100))) << "4 ms apart";
-    EXPECT_THAT(turns_of(5000), AllOf(Ge(18), Le(22))) << "20 ms apart";
+    EXPECT_THAT(turns_of(1000), AllOf(Ge(75), Le(130))) << "4 ms apart";
+    EXPECT_THAT(turns_of(5000), AllOf(Ge(18), Le(35))) << "20 ms apart";
+}
+
+TEST_F(BridgeTest, records_that_come_close_together_on_a_quiet_log_go_at_once) {
+    const auto taken = [this] {
+        const std::string label = R"(class="telemetry")";
+        const metrics::Metrics& told = bridge->metrics();
+        return told.get("stator_bridge_forwarded_records_total", label) +
+               told.get("stator_bridge_in_flight_records", label);
+    };
+    int seq = 0;
+    for (int pair = 0; pair < 50; ++pair)
+        for (const int pause_ms : {1, 9}) {  // 200 a second
+            put(log::Class::telemetry, data, reading("7", ++seq));
+            run(pause_ms);
+            ASSERT_EQ(taken(), seq);
+        }
+    run();
+    EXPECT_THAT(values(data), SizeIs(seq));
+}
+
+TEST_F(BridgeTest, a_quiet_log_is_committed_once_in_a_while_and_then_whole) {
+    const auto commits = [this] {
+        std::uint64_t commits = 0;
+        for (const log::Place& place : log::list_places(disk, "/log").value())
+            if (place.log_class == log::Class::telemetry) commits = place.slot.generation;
+        return commits;
+    };
+    run();
+    const std::uint64_t before = commits();
+    for (int seq = 1; seq <= 200; ++seq) {
+        put(log::Class::telemetry, data, reading("7", seq));
+        run(5);
+    }
+    EXPECT_THAT(commits() - before, AllOf(Ge(9U), Le(11U))) << "within a second";
+    run(200);
+    const auto lags = log::look_at_readers(disk, "/log").value();
+    const auto lag = std::ranges::find_if(lags, [](const log::ReaderLag& reader) {
+        return reader.place.reader == "bridge" && reader.place.log_class == log::Class::telemetry;
+    });
+    ASSERT_NE(lag, lags.end());
+    EXPECT_EQ(lag->bytes, 0U);
+}
+
+TEST_F(BridgeTest, with_all_under_way_that_may_be_it_waits_for_kafka_and_not_for_the_log) {
+    kafka.set_away(true);
+    for (std::size_t seq = 1; seq <= in_flight_records_max + records_a_step; ++seq)
+        put(log::Class::telemetry, data, reading("7", static_cast<int>(seq)));
+    run();
+    ASSERT_EQ(
+        bridge->metrics().get("stator_bridge_in_flight_records", R"(class="telemetry")"),
+        static_cast<double>(in_flight_records_max)
+    );
+    const std::int64_t before_us = clock.monotonic_us();
+    bridge->wait(10'000);
+    EXPECT_GT(clock.monotonic_us(), before_us) << "it would turn without a pause";
 }
 
 // The door fails as told: what a producer says of records that the brokers did not take.

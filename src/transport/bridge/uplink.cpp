@@ -2,8 +2,7 @@
 
 #include "store/stream/kafka_record.h"
 
-#include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace stator::bridge {
 
@@ -12,13 +11,15 @@ Uplink::Uplink(
 )
     : source_{std::move(source)}, producer_{producer}, options_{std::move(options)} {}
 
-kafka::Record Uplink::record_of(const log::Record& record) const {
+Uplink::Sent Uplink::to_send(log::Record record) const {
+    if (record.sender == options_.own_id) return {.next = record.next, .state = State::done};
     const auto mapped = options_.topics.find(record.topic);
-    return stream::to_kafka(
-        record,
-        options_.site,
-        mapped == options_.topics.end() ? stream::kafka_topic_of(record.topic) : mapped->second
-    );
+    std::string topic =
+        mapped == options_.topics.end() ? stream::kafka_topic_of(record.topic) : mapped->second;
+    const log::Offset next = record.next;
+    return {
+        .next = next, .record = stream::to_kafka(std::move(record), options_.site, std::move(topic))
+    };
 }
 
 // False: the producer has no room now.
@@ -28,16 +29,15 @@ Outcome<bool> Uplink::produce(Sent& sent) {
         if (id.error().fault == base::Fault::full) return false;
         return std::unexpected(id.error());
     }
-    sent.id = *id;
     sent.state = State::under_way;
-    by_id_[sent.id] = &sent;
+    under_way_.add(*id, &sent);
     return true;
 }
 
 // Waits for every answer first: what follows in a partition fails with the first, and goes again
 // behind it.
 Outcome<bool> Uplink::send_again() {
-    if (!by_id_.empty()) return false;
+    if (!under_way_.empty()) return false;
     for (Sent& sent : sent_) {
         if (sent.state != State::again) continue;
         auto accepted = produce(sent);
@@ -49,35 +49,37 @@ Outcome<bool> Uplink::send_again() {
     return true;
 }
 
+Outcome<bool> Uplink::take(std::size_t records_max) {
+    auto taken = source_->take(records_max);
+    if (!taken) return std::unexpected(taken.error());
+    counts_.missed_bytes += source_->missed_bytes();
+    for (log::Record& record : *taken)
+        waiting_.push_back(to_send(std::move(record)));
+    return !taken->empty();
+}
+
 Outcome<bool> Uplink::send() {
     if (some_again_) return send_again();
     bool worked = false;
     for (std::size_t n = 0; n < records_a_step; ++n) {
         if (sent_.size() >= in_flight_records_max || sent_bytes_ >= in_flight_bytes_max) break;
         if (waiting_.empty()) {
-            auto taken = source_->take(records_a_step - n);
-            if (!taken) return std::unexpected(taken.error());
-            counts_.missed_bytes += source_->missed_bytes();
-            if (taken->empty()) break;
-            waiting_.assign(
-                std::make_move_iterator(taken->begin()), std::make_move_iterator(taken->end())
-            );
+            auto taken = take(records_a_step - n);
+            if (!taken) return taken;
+            if (!*taken) break;
         }
-        const log::Record& record = waiting_.front();
-        Sent& sent = sent_.emplace_back(Sent{.next = record.next});
-        if (record.sender == options_.own_id) {
-            sent.state = State::done;
-        } else {
-            sent.record = record_of(record);
+        Sent& sent = sent_.emplace_back(std::move(waiting_.front()));
+        if (sent.state != State::done) {
             auto accepted = produce(sent);
             if (!accepted && accepted.error().fault == base::Fault::bad_input) {
                 refuse(sent, accepted.error().what);
             } else if (!accepted || !*accepted) {
+                waiting_.front() = std::move(sent);
                 sent_.pop_back();
                 return accepted ? Outcome<bool>{worked} : accepted;
             }
-            sent_bytes_ += sent.record.value.size();
         }
+        sent_bytes_ += sent.record.value.size();
         waiting_.pop_front();
         ++counts_.taken;
         worked = true;
@@ -86,24 +88,25 @@ Outcome<bool> Uplink::send() {
 }
 
 Outcome<bool> Uplink::commit() {
-    std::size_t done = 0;
-    while (done < sent_.size() && sent_[done].state == State::done)
-        ++done;
-    if (done == 0) return false;
-    if (auto committed = source_->commit(sent_[done - 1].next); !committed)
+    if (!done_) return false;
+    if (auto committed = source_->commit(*done_); !committed)
         return std::unexpected(committed.error());
-    for (std::size_t i = 0; i < done; ++i) {
-        sent_bytes_ -= sent_.front().record.value.size();
-        sent_.pop_front();
-    }
+    done_.reset();
     return true;
 }
 
+void Uplink::forget_done() {
+    while (!sent_.empty() && sent_.front().state == State::done) {
+        done_ = sent_.front().next;
+        sent_bytes_ -= sent_.front().record.value.size();
+        sent_.pop_front();
+    }
+}
+
 bool Uplink::on_delivery(const kafka::Delivery& delivery) {
-    const auto found = by_id_.find(delivery.id);
-    if (found == by_id_.end()) return false;
-    Sent& sent = *found->second;
-    by_id_.erase(found);
+    const std::optional<Sent*> found = under_way_.take(delivery.id);
+    if (!found) return false;
+    Sent& sent = **found;
     if (!delivery.stored && delivery.again) {
         sent.state = State::again;
         some_again_ = true;
@@ -116,6 +119,7 @@ bool Uplink::on_delivery(const kafka::Delivery& delivery) {
     } else {
         refuse(sent, delivery.reason);
     }
+    forget_done();
     return true;
 }
 
@@ -126,12 +130,9 @@ void Uplink::refuse(Sent& sent, const std::string& reason) {
 }
 
 Outcome<bool> Uplink::step() {
-    // What is known to be in Kafka is committed even when nothing more can be sent.
-    auto committed = commit();
-    if (!committed) return committed;
     auto sent = send();
-    if (!sent) return sent;
-    return *sent || *committed;
+    forget_done();  // what was never to go up
+    return sent;
 }
 
 }  // namespace stator::bridge
