@@ -110,13 +110,15 @@ def missing():
 
 
 class Kafka:
-    def __init__(self, nodes=1, partitions=1, heap="256m", start=True):
+    def __init__(self, nodes=1, partitions=1, heap="256m", start=True, settings=None):
+        """`settings`: {"log.message.timestamp.type": ...} of its own, beside NODE's."""
         lacking = missing()
         if lacking:
             raise RuntimeError(lacking)
         self.nodes = list(range(1, nodes + 1))
         self.partitions = partitions
         self.heap = heap
+        self.settings = settings or {}
         self.processes = {}
         self.listener = None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stator-kafka-"))
@@ -268,6 +270,7 @@ class Kafka:
                     replicas=replicas,
                     in_sync=min(2, replicas),
                 )
+                + "".join(f"{key}={value}\n" for key, value in self.settings.items())
             )
         users = []
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
