@@ -27,6 +27,7 @@ namespace stator::wire {
 inline constexpr std::size_t json_bytes_max = 256U << 10U;
 inline constexpr std::size_t json_depth_max = 8;
 inline constexpr std::size_t json_members_max = 128;  // of all objects open at once
+inline constexpr std::size_t shown_name_bytes_max = 64;
 
 enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
 
@@ -36,8 +37,16 @@ class Elements;
 class Value {
   public:
     Value() = default;  // null
+    // `show` is told of each member of the outermost object while the text is checked, so that one
+    // pass is enough: the name as it reads, and a value that cannot be wrong. What follows may be,
+    // so what was shown counts only once parse() has succeeded. An escaped name that is longer than
+    // shown_name_bytes_max is not shown.
+    using Show = void (*)(void* to, std::string_view name, Value value);
     [[nodiscard]] static base::Result<Value> parse(
-        std::string_view text, std::size_t bytes_max = json_bytes_max
+        std::string_view text,
+        std::size_t bytes_max = json_bytes_max,
+        Show show = nullptr,
+        void* shown_to = nullptr
     );
 
     [[nodiscard]] Kind kind() const;
@@ -88,6 +97,7 @@ class Value {
   private:
     friend class Members;
     friend class Elements;
+    friend class Checker;
 
     explicit Value(std::string_view raw) : raw_{raw} {}
 

@@ -59,6 +59,92 @@ TEST(Json, ComparesWhatAStringStandsForNotHowItIsWritten) {
     EXPECT_TRUE(is(R"("\n")", "\n"));
 }
 
+std::vector<std::string> shown_of(std::string_view json, bool& good) {
+    std::vector<std::string> shown;
+    const auto root = Value::parse(
+        json,
+        json_bytes_max,
+        [](void* to, std::string_view name, Value value) {
+            static_cast<std::vector<std::string>*>(to)->push_back(
+                std::string{name} + "=" + std::string{value.raw()}
+            );
+        },
+        &shown
+    );
+    good = root.has_value();
+    return shown;
+}
+
+TEST(Json, ShowsTheOutermostMembersWhileItChecks) {
+    bool good = false;
+    EXPECT_EQ(
+        shown_of(
+            R"( {"a":1, "b\u0063" : {"inner":[{"x":1}]} ,"a name of more than eight":"\u0041"} )",
+            good
+        ),
+        (std::vector<std::string>{
+            "a=1",
+            R"(bc={"inner":[{"x":1}]})",
+            R"(a name of more than eight="\u0041")",
+        })
+    );
+    EXPECT_TRUE(good);
+    EXPECT_TRUE(shown_of(R"([{"a":1}])", good).empty());
+    EXPECT_TRUE(good);
+    // As long as it reads, with an escape and without one.
+    const std::string longest(shown_name_bytes_max, 'n');
+    EXPECT_EQ(shown_of("{\"\\u006e" + longest.substr(1) + "\":1}", good).size(), 1U);
+    EXPECT_EQ(shown_of("{\"\\u006e" + longest + "\":1}", good).size(), 0U);
+    EXPECT_EQ(shown_of("{\"n" + longest + "\":1}", good).size(), 1U);
+    EXPECT_EQ(shown_of(R"({"a":1,"b":2,"a":3})", good).size(), 2U);
+    EXPECT_FALSE(good);
+}
+
+// Names are told apart eight characters at a time: here at every length, spelled in every way.
+TEST(Json, SeesANameTwiceWhateverItsLengthAndSpelling) {
+    const auto spelled = [](const std::string& name, std::size_t escaped) {
+        std::string text = "\"";
+        for (std::size_t i = 0; i < name.size(); ++i) {
+            char escape[7];
+            std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(name[i]));
+            text += i == escaped ? std::string{escape} : std::string{name[i]};
+        }
+        return text + "\"";
+    };
+    for (std::size_t size = 0; size < 40; ++size) {
+        std::string name;
+        for (std::size_t i = 0; i < size; ++i)
+            name += static_cast<char>('a' + i % 26);
+        for (std::size_t escaped = 0; escaped <= size; ++escaped) {
+            const std::string other = spelled(name, escaped);
+            const std::string plain = spelled(name, size);
+            EXPECT_FALSE(Value::parse("{" + plain + ":1," + other + ":2}")) << other;
+            EXPECT_FALSE(Value::parse("{" + other + ":1, " + plain + ":2}")) << other;
+            EXPECT_TRUE(Value::parse("{" + plain + ":1," + spelled(name + "z", escaped) + ":2}"));
+            if (size == 0) continue;
+            std::string differs = name;
+            differs[escaped % size] = '-';
+            EXPECT_TRUE(Value::parse("{" + plain + ":1," + spelled(differs, size) + ":2}"));
+        }
+    }
+}
+
+// A string's end, and what may not stand in it, are found at every place of a word of eight.
+TEST(Json, FindsTheEndOfAStringAndWhatMayNotBeInIt) {
+    for (std::size_t before = 0; before < 20; ++before) {
+        for (std::size_t after = 0; after < 20; ++after) {
+            const std::string a(before, 'a');
+            const std::string z(after, 'z');
+            for (int byte = 0; byte < 256; ++byte) {
+                const std::string json = "[\"" + a + static_cast<char>(byte) + z + "\"]";
+                const bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+                EXPECT_EQ(Value::parse(json).has_value(), plain) << json;
+            }
+            EXPECT_TRUE(Value::parse("[\"" + a + "\xE2\x82\xAC" + z + "\\n\"]"));
+        }
+    }
+}
+
 TEST(Json, RefusesWhatRfc8259DoesNotAllow) {
     const std::vector<std::string> refused = {
         "",

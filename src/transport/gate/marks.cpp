@@ -25,6 +25,7 @@ void Marks::advance(Entry& entry, std::uint32_t boot, std::uint64_t from, std::u
     }
     if (from <= entry.appended + 1) {
         entry.appended = std::max(entry.appended, to);
+        if (entry.early.empty()) return;
     } else {
         const auto at = std::ranges::lower_bound(entry.early, from, {}, &Range::from);
         entry.early.insert(at, {from, to});
@@ -60,7 +61,7 @@ Mark Marks::preview(
     std::string_view device, std::uint32_t boot, std::uint64_t from, std::uint64_t to
 ) const {
     const auto at = entries_.find(device);
-    Entry entry = at == entries_.end() ? Entry{} : at->second;
+    Entry entry = at == entries_.end() ? Entry{} : at->second;  // without holes: no heap
     advance(entry, boot, from, to);
     return {std::string{device}, entry.boot, entry.appended};
 }

@@ -22,36 +22,47 @@ constexpr std::int64_t boot_max = std::numeric_limits<std::uint32_t>::max();
 // Above it a double, which is what a JSON number is to many readers, misses whole numbers.
 constexpr std::int64_t seq_max = (1LL << 53) - 1;
 
-base::Result<void> take(const wire::Member& member, Payload& payload) {
-    const wire::Value& name = member.name;
-    if (name.is("deviceID")) {
-        if (member.value.kind() != wire::Kind::string) return std::unexpected{Fault::bad_input};
-        if (const auto read = member.value.text(payload.device); !read)
-            return std::unexpected{Fault::bad_input};
-        if (!wire::valid_id(payload.device)) return std::unexpected{Fault::bad_input};
-    } else if (name.is("boot")) {
-        const auto boot = natural(member.value, boot_max);
-        if (!boot) return std::unexpected{boot.error()};
-        payload.boot = static_cast<std::uint32_t>(*boot);
-    } else if (name.is("seq")) {
-        const auto seq = natural(member.value, seq_max);
-        if (!seq) return std::unexpected{seq.error()};
-        payload.seq = *seq;
-    } else if (name.is("event")) {
-        payload.is_gap = member.value.is("gap");
+// What a payload says, gathered while it is checked.
+struct Gathered {
+    Payload payload;
+    bool good = true;
+
+    void take(std::string_view name, const wire::Value& value) {
+        if (name == "deviceID") {
+            good = good && value.text(payload.device) && wire::valid_id(payload.device);
+        } else if (name == "boot") {
+            if (const auto boot = number(value, boot_max))
+                payload.boot = static_cast<std::uint32_t>(*boot);
+        } else if (name == "seq") {
+            payload.seq = number(value, seq_max);
+        } else if (name == "event") {
+            payload.is_gap = value.is("gap");
+        }
     }
-    return {};
-}
+
+  private:
+    std::optional<std::uint64_t> number(const wire::Value& value, std::int64_t max) {
+        const auto read = natural(value, max);
+        good = good && read;
+        return read ? std::optional{*read} : std::nullopt;
+    }
+};
 
 }  // namespace
 
 base::Result<Payload> scan_payload(std::string_view text, std::size_t bytes_max) {
-    const auto root = wire::Value::parse(text, bytes_max);
-    if (!root || root->kind() != wire::Kind::object) return std::unexpected{Fault::bad_input};
-    Payload payload;
-    wire::Members members = root->members();
-    for (wire::Member member; members.next(member);)
-        if (const auto taken = take(member, payload); !taken) return std::unexpected{taken.error()};
+    Gathered gathered;
+    const auto root = wire::Value::parse(
+        text,
+        bytes_max,
+        [](void* to, std::string_view name, wire::Value value) {
+            static_cast<Gathered*>(to)->take(name, value);
+        },
+        &gathered
+    );
+    if (!root || root->kind() != wire::Kind::object || !gathered.good)
+        return std::unexpected{Fault::bad_input};
+    Payload& payload = gathered.payload;
     if (payload.boot && !payload.seq) return std::unexpected{Fault::bad_input};
     if (payload.seq && !payload.boot) payload.boot = 0;
     if (payload.is_gap) {
