@@ -168,6 +168,46 @@ TYPED_TEST(DiskConformance, ReservedSpaceIsZerosAndKeepsWhatIsThere) {
     EXPECT_EQ(this->content(*f, 4000, 1), "x");
 }
 
+TYPED_TEST(DiskConformance, ReservingLeavesTheSizeAndWhatIsThere) {
+    const auto f = this->file("a");
+    ASSERT_TRUE(f->write_at(0, bytes("abc")));
+    ASSERT_TRUE(f->reserve(8192));
+    EXPECT_EQ(*f->size(), 3U);
+    ASSERT_TRUE(f->write_at(3, bytes("def")));
+    EXPECT_EQ(this->content(*f), "abcdef");
+    ASSERT_TRUE(f->sync());
+}
+
+TYPED_TEST(DiskConformance, WhatIsStoredInMappedMemoryIsInTheFile) {
+    {
+        const auto f = this->file("a");
+        ASSERT_TRUE(f->write_at(0, bytes("abc")));
+        const auto memory = f->map(8192);
+        ASSERT_TRUE(memory) << memory.error().what;
+        ASSERT_EQ(memory->size(), 8192U);
+        EXPECT_EQ(*f->size(), 8192U);
+        EXPECT_EQ((*memory)[2], std::byte{'c'});
+        EXPECT_EQ((*memory)[8191], std::byte{0});
+        (*memory)[1] = std::byte{'B'};
+        (*memory)[8191] = std::byte{'Z'};
+        EXPECT_EQ(this->content(*f, 0, 3), "aBc");
+        // Who opens it sees it, and what is written is seen in the memory.
+        const auto other = this->file("a", Mode::write);
+        EXPECT_EQ(this->content(*other, 8190), (std::string{"\0Z", 2}));
+        ASSERT_TRUE(other->write_at(0, bytes("A")));
+        EXPECT_EQ((*memory)[0], std::byte{'A'});
+        ASSERT_TRUE(f->sync());
+        (*memory)[2] = std::byte{'C'};
+    }
+    // Nobody has said sync(): a killed process cannot.
+    EXPECT_EQ(this->content(*this->file("a"), 0, 3), "ABC");
+    const auto again = this->file("a");
+    const auto memory = again->map(4096);
+    ASSERT_TRUE(memory);
+    EXPECT_EQ((*memory)[2], std::byte{'C'});
+    EXPECT_EQ(*again->size(), 8192U);
+}
+
 TYPED_TEST(DiskConformance, WhatIsMissingIsNotFoundAndNamed) {
     const std::string path = this->at("no");
     EXPECT_TRUE(faults(this->disk.open(path, Mode::read), base::Fault::not_found, path));
@@ -193,6 +233,8 @@ TYPED_TEST(DiskConformance, AFileOpenedForReadingIsNotWritten) {
     EXPECT_TRUE(faults(f->write_at(0, bytes("x")), base::Fault::denied, this->at("a")));
     EXPECT_TRUE(faults(f->truncate(0), base::Fault::denied, this->at("a")));
     EXPECT_TRUE(faults(f->preallocate(100), base::Fault::denied, this->at("a")));
+    EXPECT_TRUE(faults(f->reserve(100), base::Fault::denied, this->at("a")));
+    EXPECT_TRUE(faults(f->map(100), base::Fault::denied, this->at("a")));
     EXPECT_EQ(this->content("a"), "abc");
 }
 

@@ -33,6 +33,12 @@ class File {
     [[nodiscard]] virtual Outcome<void> truncate(std::uint64_t size) = 0;
     // The file is then at least so long (zeros at its end), and writes within it find their space.
     [[nodiscard]] virtual Outcome<void> preallocate(std::uint64_t size) = 0;
+    // Writes below `size` find their space from now on; the size stays what it is.
+    [[nodiscard]] virtual Outcome<void> reserve(std::uint64_t size) = 0;
+    // The file's first `size` bytes (zeros where it was shorter), in memory for as long as this
+    // File lives, and allocated. What is stored there survives a kill as what write_at() stored
+    // does; a power cut before sync() leaves any part of it old and any part new.
+    [[nodiscard]] virtual Outcome<std::span<std::byte>> map(std::uint64_t size) = 0;
     // Callable from another thread while this one writes: covers what was written before it began.
     [[nodiscard]] virtual Outcome<void> sync() = 0;
 };

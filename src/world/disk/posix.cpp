@@ -85,6 +85,13 @@ class PosixFile final : public File {
     PosixFile(std::string path, Descriptor file, bool writable)
         : path_{std::move(path)}, file_{std::move(file)}, writable_{writable} {}
 
+    PosixFile(const PosixFile&) = delete;
+    PosixFile& operator=(const PosixFile&) = delete;
+    PosixFile(PosixFile&&) = delete;
+    PosixFile& operator=(PosixFile&&) = delete;
+
+    ~PosixFile() override { unmap(); }
+
     Outcome<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
         if (!writable_) return only_read();
         while (!bytes.empty()) {
@@ -138,6 +145,27 @@ class PosixFile final : public File {
         return {};
     }
 
+    Outcome<void> reserve(std::uint64_t size) override {
+        if (!writable_) return only_read();
+        int done = -1;
+        do
+            done = ::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
+        while (done != 0 && errno == EINTR);
+        if (done != 0) return failed(errno, path_, "reserve space for");
+        return {};
+    }
+
+    // Allocated first: a store into a hole of a full disk would be a SIGBUS.
+    Outcome<std::span<std::byte>> map(std::uint64_t size) override {
+        if (auto done = preallocate(size); !done) return std::unexpected(done.error());
+        void* const memory =
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
+        if (memory == MAP_FAILED) return failed(errno, path_, "map");
+        unmap();
+        mapped_ = {static_cast<std::byte*>(memory), static_cast<std::size_t>(size)};
+        return mapped_;
+    }
+
     Outcome<void> sync() override {
         if (::fdatasync(file_.get()) != 0) return failed(errno, path_, "sync");
         return {};
@@ -149,9 +177,14 @@ class PosixFile final : public File {
         return fail(base::Fault::denied, path_ + ": opened for reading only");
     }
 
+    void unmap() {
+        if (!mapped_.empty()) ::munmap(mapped_.data(), mapped_.size());
+    }
+
     std::string path_;
     Descriptor file_;
     bool writable_;
+    std::span<std::byte> mapped_;
 };
 
 // Word 0 of the file counts those who wait: a store that nobody waits for makes no system call. A

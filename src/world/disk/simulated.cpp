@@ -9,7 +9,7 @@ namespace stator::disk {
 namespace {
 
 struct Change {
-    enum class Kind : std::uint8_t { write, truncate, preallocate } kind = Kind::write;
+    enum class Kind : std::uint8_t { write, truncate, preallocate, reserve } kind = Kind::write;
     std::uint64_t at = 0;  // offset of a write, new size otherwise
     std::string bytes;
 };
@@ -31,7 +31,7 @@ struct Content {
             reserved = std::min(reserved, size);
             if (bytes.size() > size) bytes.resize(size);
         } else {
-            size = std::max(size, change.at);
+            if (change.kind == Change::Kind::preallocate) size = std::max(size, change.at);
             reserved = std::max(reserved, change.at);
         }
     }
@@ -45,12 +45,25 @@ struct Node {
     Content now;
     Content synced;
     std::vector<Change> unsynced;
+    // Its first bytes, where somebody has mapped it: newer than `now`, which gets them with a sync.
+    std::shared_ptr<std::vector<std::byte>> mapped;
 
     void change(Change change) {
+        if (mapped && change.kind == Change::Kind::write)
+            for (std::size_t i = 0; i < change.bytes.size(); ++i)
+                if (change.at + i < mapped->size())
+                    (*mapped)[change.at + i] = static_cast<std::byte>(change.bytes[i]);
         now.apply(change);
         unsynced.push_back(std::move(change));
     }
+
+    [[nodiscard]] std::string mapped_part(std::size_t at, std::size_t size) const {
+        return {reinterpret_cast<const char*>(mapped->data()) + at, size};
+    }
 };
+
+// The kernel writes mapped memory by pages; smaller parts leave more mixtures of old and new.
+constexpr std::size_t part_bytes = 256;
 
 using NodePtr = std::shared_ptr<Node>;
 
@@ -121,6 +134,15 @@ struct SimulatedDisk::State {
             node.now.apply(change);
         }
         node.unsynced.clear();
+        if (node.mapped) {
+            for (std::size_t at = 0; at < node.mapped->size(); at += part_bytes) {
+                const bool there =
+                    survival == Survival::all || (survival == Survival::random && draw(2) == 0);
+                const std::size_t size = std::min(part_bytes, node.mapped->size() - at);
+                if (there) node.now.apply({Change::Kind::write, at, node.mapped_part(at, size)});
+            }
+            node.mapped.reset();  // whoever has it still sees memory of the life before
+        }
         node.synced = node.now;
     }
 };
@@ -214,10 +236,14 @@ class SimulatedFile final : public File {
         const Content& content = node_->now;
         if (offset >= content.size) return std::size_t{0};
         const std::size_t n = std::min<std::size_t>(into.size(), content.size - offset);
-        for (std::size_t i = 0; i < n; ++i)
-            into[i] = offset + i < content.bytes.size()
-                          ? static_cast<std::byte>(content.bytes[offset + i])
-                          : std::byte{0};
+        for (std::size_t i = 0; i < n; ++i) {
+            const std::size_t at = offset + i;
+            if (node_->mapped && at < node_->mapped->size())
+                into[i] = (*node_->mapped)[at];
+            else
+                into[i] = at < content.bytes.size() ? static_cast<std::byte>(content.bytes[at])
+                                                    : std::byte{0};
+        }
         return n;
     }
 
@@ -234,20 +260,29 @@ class SimulatedFile final : public File {
     }
 
     Outcome<void> preallocate(std::uint64_t size) override {
-        if (auto ready = may_change(); !ready) return ready;
-        if (!state_->operate()) return no_power(path_);
-        const std::uint64_t space = node_->now.space();
-        const std::uint64_t used = state_->used();
-        if (size > space && size - space > (state_->capacity > used ? state_->capacity - used : 0))
-            return no_space();
-        node_->change({Change::Kind::preallocate, size, {}});
-        return {};
+        return allocate(Change::Kind::preallocate, size);
+    }
+
+    Outcome<void> reserve(std::uint64_t size) override {
+        return allocate(Change::Kind::reserve, size);
+    }
+
+    Outcome<std::span<std::byte>> map(std::uint64_t size) override {
+        if (auto done = preallocate(size); !done) return std::unexpected(done.error());
+        std::vector<std::byte> content(size);
+        if (auto read = read_at(0, content); !read) return std::unexpected(read.error());
+        mapped_ = std::make_shared<std::vector<std::byte>>(std::move(content));
+        node_->mapped = mapped_;
+        return std::span{*mapped_};
     }
 
     Outcome<void> sync() override {
         if (dead() || !state_->operate()) return no_power(path_);
         if (state_->syncs_fail)
             return fail(base::Fault::io, path_ + ": cannot sync: the disk dies");
+        if (node_->mapped)
+            node_->now.apply({Change::Kind::write, 0, node_->mapped_part(0, node_->mapped->size())}
+            );
         node_->synced = node_->now;
         node_->unsynced.clear();
         return {};
@@ -255,6 +290,17 @@ class SimulatedFile final : public File {
 
   private:
     [[nodiscard]] bool dead() const { return state_->off || state_->life != life_; }
+
+    [[nodiscard]] Outcome<void> allocate(Change::Kind kind, std::uint64_t size) {
+        if (auto ready = may_change(); !ready) return ready;
+        if (!state_->operate()) return no_power(path_);
+        const std::uint64_t space = node_->now.space();
+        const std::uint64_t used = state_->used();
+        if (size > space && size - space > (state_->capacity > used ? state_->capacity - used : 0))
+            return no_space();
+        node_->change({kind, size, {}});
+        return {};
+    }
 
     [[nodiscard]] Outcome<void> may_change() const {
         if (dead()) return no_power(path_);
@@ -273,6 +319,7 @@ class SimulatedFile final : public File {
     NodePtr node_;
     std::uint64_t life_;
     bool writable_;
+    std::shared_ptr<std::vector<std::byte>> mapped_;
 };
 
 SimulatedDisk::SimulatedDisk(std::uint64_t seed) : state_{std::make_shared<State>(seed)} {}

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace stator::disk {
@@ -52,6 +53,27 @@ TEST(SimulatedDisk, AfterTheKindestCutAllIsThere) {
     EXPECT_EQ(content(disk, "/d/new"), "synced");
     EXPECT_FALSE(disk.exists("/d/gone"));
     EXPECT_FALSE(disk.exists("/d/old"));
+}
+
+TEST(SimulatedDisk, ACutMixesOldAndNewPartsOfMappedMemory) {
+    constexpr std::size_t size = 4096;
+    const auto after = [](Survival survival) {
+        SimulatedDisk disk;
+        EXPECT_TRUE(disk.make_directories("/d"));
+        auto file = disk.open("/d/a", Mode::create);
+        const auto memory = (*file)->map(size);
+        std::ranges::fill(*memory, std::byte{'o'});
+        EXPECT_TRUE((*file)->sync());
+        EXPECT_TRUE(disk.sync_directory("/d"));
+        std::ranges::fill(*memory, std::byte{'n'});
+        disk.restart(survival);
+        (*memory)[0] = std::byte{'x'};  // a process of before the cut changes nothing any more
+        return content(disk, "/d/a");
+    };
+    EXPECT_EQ(after(Survival::none), std::string(size, 'o'));
+    EXPECT_EQ(after(Survival::all), std::string(size, 'n'));
+    const std::string mixed = after(Survival::random);
+    EXPECT_TRUE(mixed.contains('o') && mixed.contains('n') && !mixed.contains('x')) << mixed;
 }
 
 TEST(SimulatedDisk, ARandomCutTearsWritesAndTheSameSeedTearsThemAlike) {
