@@ -9,6 +9,8 @@
 namespace stator::log {
 namespace {
 
+constexpr std::uint64_t reserve_step_bytes = 1U << 20U;
+
 Outcome<bool> is_all_zeros(disk::Disk& disk, const std::string& path) {
     auto file = disk.open(path, disk::Mode::read);
     if (!file) return std::unexpected(file.error());
@@ -192,11 +194,13 @@ Outcome<void> ClassWriter::begin_segment(const Moment& moment) {
         (void)disk_.remove(path);
         return done;
     }
-    if (file_ && end_ != synced_) unsynced_.push_back(std::move(file_));
+    if (file_ && end_ != synced_) unsynced_.push_back(path_of(segments_.back().base));
     file_ = std::move(*file);
+    reserved_bytes_ = 0;
     index_.reset();
     segments_.push_back({end_, moment.epoch, synced_});
     end_ += bytes.size();
+    if (gathering_) gathering_->let_go(end_);
     next_index_ = end_ + index_every_bytes;
     return {};
 }
@@ -221,11 +225,59 @@ Outcome<void> ClassWriter::append(Bytes record, std::int64_t receive_unix_ms) {
     const std::uint64_t at = end_ - segments_.back().base;
     if (auto done = file_->write_at(at, record); !done) {
         // A prefix may be there; the next record overwrites it, the cut tidies what is longer.
-        if (!budget_.reserved) (void)file_->truncate(at);
+        if (!budget_.reserved) {
+            (void)file_->truncate(at);
+            reserved_bytes_ = 0;
+        }
         return done;
     }
     if (end_ >= next_index_) add_to_index(end_, receive_unix_ms);
     end_ += record.size();
+    if (gathering_) gathering_->let_go(end_);
+    return {};
+}
+
+Outcome<void> ClassWriter::gather(const std::string& path) {
+    if (budget_.gathered_bytes == 0) {
+        if (disk_.exists(path)) return disk_.remove(path);
+        return {};
+    }
+    auto opened = Gathering::open(disk_, path, budget_.gathered_bytes, end_);
+    if (!opened) return std::unexpected(opened.error());
+    gathering_ = std::move(*opened);
+    return {};
+}
+
+bool ClassWriter::gathers(std::size_t bytes) {
+    if (!gathering_ || gathering_header_bytes + bytes > budget_.gathered_bytes) return false;
+    if (budget_.reserved) return true;
+    const std::uint64_t needed = end_ - segments_.back().base + bytes;
+    if (needed <= reserved_bytes_) return true;
+    const std::uint64_t more =
+        std::max(needed, std::min(needed + reserve_step_bytes, budget_.segment_bytes));
+    // Without that the record is written by itself: then the disk takes it, or says that it is
+    // full.
+    if (!file_->reserve(more)) return false;
+    reserved_bytes_ = more;
+    return true;
+}
+
+std::span<std::byte> ClassWriter::gathering_room(std::size_t bytes) const {
+    const std::span<std::byte> room = gathering_->room();
+    return room.size() < bytes ? std::span<std::byte>{} : room;
+}
+
+void ClassWriter::gathered(std::size_t bytes, std::int64_t receive_unix_ms) {
+    gathering_->take(bytes);
+    if (end_ >= next_index_) add_to_index(end_, receive_unix_ms);
+    end_ += bytes;
+}
+
+Outcome<void> ClassWriter::hand_over() {
+    if (!gathering_ || gathering_->held().empty()) return {};
+    const std::uint64_t at = readable() - segments_.back().base;
+    if (auto done = file_->write_at(at, gathering_->held()); !done) return done;
+    gathering_->let_go(end_);
     return {};
 }
 
@@ -294,14 +346,12 @@ Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
     return true;
 }
 
-void ClassWriter::add_to(
-    std::vector<std::shared_ptr<disk::File>>& files, std::vector<std::string>& directories
-) {
+void ClassWriter::add_to(std::vector<std::string>& files, std::vector<std::string>& directories) {
     if (std::exchange(names_changed_, false)) directories.push_back(directory_);
     if (std::exchange(removal_unsynced_, false)) removal_syncing_ = true;
     files.insert(files.end(), unsynced_.begin(), unsynced_.end());
     unsynced_.clear();
-    if (file_ && end_ != synced_) files.push_back(file_);
+    if (file_ && end_ != synced_) files.push_back(path_of(segments_.back().base));
 }
 
 }  // namespace stator::log

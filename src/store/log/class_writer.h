@@ -3,6 +3,7 @@
 // It knows positions and files, nothing of marks and ordinals: those belong to the Writer.
 #pragma once
 
+#include "store/log/gathering.h"
 #include "store/log/recovery.h"
 #include "store/log/segments.h"
 #include "store/log/writer.h"
@@ -35,12 +36,21 @@ class ClassWriter {
     [[nodiscard]] bool room_for_segment() const;       // within the budget
     [[nodiscard]] Outcome<void> append(Bytes record, std::int64_t receive_unix_ms);
 
+    // From now on small records are gathered, where the budget says so.
+    [[nodiscard]] Outcome<void> gather(const std::string& path);
+    // Whether a record of up to `bytes` may be: its space in the segment is then reserved, so that
+    // hand_over() does not find the disk full.
+    [[nodiscard]] bool gathers(std::size_t bytes);
+    // Where to put it; empty: hand_over() first, it does not fit behind those that are there.
+    [[nodiscard]] std::span<std::byte> gathering_room(std::size_t bytes) const;
+    void gathered(std::size_t bytes, std::int64_t receive_unix_ms);
+    // Writes what is gathered to the segment.
+    [[nodiscard]] Outcome<void> hand_over();
+
     // Deletes or recycles the oldest segment if all of it is below both positions.
     [[nodiscard]] Outcome<bool> retire_oldest(std::uint64_t pinned);
 
-    void add_to(
-        std::vector<std::shared_ptr<disk::File>>& files, std::vector<std::string>& directories
-    );
+    void add_to(std::vector<std::string>& files, std::vector<std::string>& directories);
 
     void set_synced(std::uint64_t end) {
         synced_ = end;
@@ -48,6 +58,11 @@ class ClassWriter {
     }
 
     [[nodiscard]] std::uint64_t end() const { return end_; }
+
+    // What readers may read: below it nothing is gathered any more.
+    [[nodiscard]] std::uint64_t readable() const {
+        return gathering_ ? end_ - gathering_->held().size() : end_;
+    }
 
     [[nodiscard]] std::uint64_t synced() const { return synced_; }
 
@@ -87,11 +102,13 @@ class ClassWriter {
     std::vector<Held> segments_;  // the last one is open
     std::vector<std::string> spare_;
     std::vector<std::string> unready_;
-    std::shared_ptr<disk::File> file_;
+    std::unique_ptr<disk::File> file_;
+    std::unique_ptr<Gathering> gathering_;
+    std::uint64_t reserved_bytes_ = 0;  // of the open segment, for what is gathered
     std::unique_ptr<disk::File> index_;
     std::uint64_t index_bytes_ = 0;
-    std::uint64_t next_index_ = 0;  // position from which on the next entry is due
-    std::vector<std::shared_ptr<disk::File>> unsynced_;  // closed segments
+    std::uint64_t next_index_ = 0;       // position from which on the next entry is due
+    std::vector<std::string> unsynced_;  // closed segments
     std::uint64_t end_ = 0;
     std::uint64_t synced_ = 0;
     std::uint64_t next_spare_ = 0;

@@ -47,12 +47,15 @@ struct ReaderModel {
 
 struct Tally {
     std::uint64_t appends = 0, full = 0, syncs = 0, retirements = 0, retired_bytes = 0, takes = 0,
-                  commits = 0, kills = 0, cuts = 0, cuts_in_repair = 0, missed = 0;
+                  commits = 0, kills = 0, gathered_at_kills = 0, cuts = 0, cuts_in_repair = 0,
+                  missed = 0;
 };
 
 class LogAgainstModel {
   public:
-    LogAgainstModel(std::uint64_t seed, Tally& tally) : random_{seed}, disk_{seed}, tally_{tally} {
+    // Every second seed gathers telemetry, so that a kill finds records that no segment has yet.
+    LogAgainstModel(std::uint64_t seed, Tally& tally)
+        : gathers_{seed % 2 == 0}, random_{seed}, disk_{seed}, tally_{tally} {
         for (const Class c : {Class::telemetry, Class::alarm}) {
             readers_.push_back(
                 {fmt::format("required-{}", name_of(c)), c, true, {}, 0, {}, {}, false}
@@ -74,10 +77,10 @@ class LogAgainstModel {
     }
 
   private:
-    static Budgets budgets() {
+    [[nodiscard]] Budgets budgets() const {
         Budgets made;
         made.waveform = {12'288, 3072, false};
-        made.telemetry = {12'288, 3072, false};
+        made.telemetry = {12'288, 3072, false, gathers_ ? 1024U : 0U};
         made.alarm = {12'288, 3072, true};
         made.control = {12'288, 3072, true};
         made.required = {
@@ -162,6 +165,10 @@ class LogAgainstModel {
 
     void take(ReaderModel& it) {
         ++tally_.takes;
+        if (!writer_->hand_over()) {
+            ASSERT_TRUE(disk_.power_is_off());
+            return;
+        }
         const ClassModel& model = of(it.log_class);
         auto records = it.reader->take(1 + draw(12));
         if (!records) {
@@ -203,8 +210,16 @@ class LogAgainstModel {
     // The writer's process dies; what it wrote stays.
     void kill() {
         ++tally_.kills;
+        for (const Class c : {Class::telemetry, Class::alarm})
+            tally_.gathered_at_kills += writer_->end(c).position - readable(c);
         writer_.reset();
         open_writer();
+    }
+
+    [[nodiscard]] std::uint64_t readable(Class c) {
+        auto words = disk_.map("/log/words", word_count, false);
+        EXPECT_TRUE(words);
+        return (*words)->load(word_index(c, Word::end));
     }
 
     void open_writer() {
@@ -313,6 +328,7 @@ class LogAgainstModel {
             ADD_FAILURE() << finding.file << ' ' << finding.offset << ' ' << finding.what;
     }
 
+    bool gathers_;
     std::mt19937_64 random_;
     disk::SimulatedDisk disk_;
     clock::VirtualClock clock_{1'700'000'000'000};
@@ -360,6 +376,7 @@ TEST(LogModel, RandomUseKillsAndPowerCutsAgreeWithTheModel) {
         EXPECT_GT(tally.retired_bytes, seeds * 1000);
         EXPECT_GT(tally.missed, 0U);
         EXPECT_GT(tally.kills, seeds);
+        EXPECT_GT(tally.gathered_at_kills, seeds * 100);
         EXPECT_GT(tally.cuts, seeds * 2);
         EXPECT_GT(tally.cuts_in_repair, 0U);
     }

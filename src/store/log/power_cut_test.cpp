@@ -21,10 +21,13 @@ struct Known {
     std::map<std::uint64_t, Offset> taken;  // seq -> the offset after it
 };
 
-Budgets small_budgets() {
+// Each record written by itself, or telemetry gathered: 600 bytes hold two of them.
+enum class Way : std::uint8_t { one_by_one, gathered };
+
+Budgets small_budgets(Way way) {
     Budgets budgets;
     budgets.waveform = {8192, 2048, false};
-    budgets.telemetry = {8192, 2048, false};
+    budgets.telemetry = {8192, 2048, false, way == Way::gathered ? 600U : 0U};
     budgets.alarm = {8192, 2048, true};
     budgets.control = {8192, 2048, true};
     return budgets;
@@ -35,8 +38,8 @@ std::uint64_t seq_of(std::string_view payload) {
 }
 
 // Stops silently at the first failure: the power is off.
-void work(disk::SimulatedDisk& disk, clock::VirtualClock& clock, Known& known) {
-    auto writer = Writer::open(disk, clock, "/log", small_budgets());
+void work(disk::SimulatedDisk& disk, clock::VirtualClock& clock, Known& known, Way way) {
+    auto writer = Writer::open(disk, clock, "/log", small_budgets(way));
     if (!writer) return;
     auto reader = Reader::open(disk, "/log", Class::telemetry, {"ingest", true, false});
     if (!reader) return;
@@ -59,6 +62,7 @@ void work(disk::SimulatedDisk& disk, clock::VirtualClock& clock, Known& known) {
             known.promised["pump"] = *(*writer)->synced_mark("pump");
         }
         if (seq % 9 == 0) {
+            if (!(*writer)->hand_over()) return;
             auto records = (*reader)->take(8);
             if (!records) return;
             for (const Record& r : *records)
@@ -87,8 +91,8 @@ std::set<std::uint64_t> read_all(disk::Disk& disk, Class c, const Known& known) 
     }
 }
 
-void check(disk::SimulatedDisk& disk, clock::VirtualClock& clock, const Known& known) {
-    auto writer = Writer::open(disk, clock, "/log", small_budgets());
+void check(disk::SimulatedDisk& disk, clock::VirtualClock& clock, const Known& known, Way way) {
+    auto writer = Writer::open(disk, clock, "/log", small_budgets(way));
     ASSERT_TRUE(writer) << writer.error().what;
     std::string notes;
     for (const std::string& note : (*writer)->repair_report().notes)
@@ -139,11 +143,20 @@ void check(disk::SimulatedDisk& disk, clock::VirtualClock& clock, const Known& k
     EXPECT_EQ((*last)[0].payload, "100000 after");
 }
 
-TEST(PowerCut, BeforeAnyOperationLosesNothingThatWasMarkedStored) {
+class PowerCut : public testing::TestWithParam<Way> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways,
+    PowerCut,
+    testing::Values(Way::one_by_one, Way::gathered),
+    [](const auto& way) { return way.param == Way::gathered ? "gathered" : "one_by_one"; }
+);
+
+TEST_P(PowerCut, BeforeAnyOperationLosesNothingThatWasMarkedStored) {
     disk::SimulatedDisk whole{1};
     clock::VirtualClock clock{1'700'000'000'000};
     Known all;
-    work(whole, clock, all);
+    work(whole, clock, all, GetParam());
     ASSERT_EQ(all.appended.size(), 70U);
     const std::uint64_t operations = whole.operations();
     ASSERT_GT(operations, 150U);
@@ -160,10 +173,10 @@ TEST(PowerCut, BeforeAnyOperationLosesNothingThatWasMarkedStored) {
             clock::VirtualClock now{1'700'000'000'000};
             Known known;
             disk.cut_power_before(at);
-            work(disk, now, known);
+            work(disk, now, known, GetParam());
             ASSERT_TRUE(disk.power_is_off());
             disk.restart(survival);
-            check(disk, now, known);
+            check(disk, now, known, GetParam());
             if (HasFatalFailure() || HasNonfatalFailure()) return;
         }
     }
@@ -171,7 +184,7 @@ TEST(PowerCut, BeforeAnyOperationLosesNothingThatWasMarkedStored) {
 }
 
 // The repair itself is cut, too, and what it leaves is repaired.
-TEST(PowerCut, InTheMiddleOfARepairIsRepaired) {
+TEST_P(PowerCut, InTheMiddleOfARepairIsRepaired) {
     std::uint64_t cuts = 0;
     for (std::uint64_t seed = 0; seed < 12; ++seed) {
         for (std::uint64_t at = 0; at < 60; ++at) {
@@ -179,16 +192,17 @@ TEST(PowerCut, InTheMiddleOfARepairIsRepaired) {
             clock::VirtualClock clock{1'700'000'000'000};
             Known known;
             disk.cut_power_before(50 + seed * 12);
-            work(disk, clock, known);
+            work(disk, clock, known, GetParam());
             ASSERT_TRUE(disk.power_is_off());
             disk.restart(disk::Survival::random);
             disk.cut_power_before(disk.operations() + at);
-            const bool opened = Writer::open(disk, clock, "/log", small_budgets()).has_value();
+            const bool opened =
+                Writer::open(disk, clock, "/log", small_budgets(GetParam())).has_value();
             if (opened) break;
             disk.restart(disk::Survival::random);
             ++cuts;
             SCOPED_TRACE(fmt::format("seed {} cut {}", seed, at));
-            check(disk, clock, known);
+            check(disk, clock, known, GetParam());
             if (HasFatalFailure() || HasNonfatalFailure()) return;
         }
     }

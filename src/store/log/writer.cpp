@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 namespace stator::log {
 namespace {
@@ -23,6 +24,16 @@ struct Pin {
     std::string reader;
 };
 
+struct Hash {
+    using is_transparent = void;
+
+    std::size_t operator()(std::string_view text) const {
+        return std::hash<std::string_view>{}(text);
+    }
+};
+
+using Tails = std::unordered_map<std::string, Tail, Hash, std::equal_to<>>;
+
 std::size_t index_of(Class log_class) {
     return static_cast<std::size_t>(log_class);
 }
@@ -30,8 +41,10 @@ std::size_t index_of(Class log_class) {
 }  // namespace
 
 Outcome<void> SyncPlan::run(disk::Disk& disk) const {
-    for (const auto& file : files_) {
-        if (auto done = file->sync(); !done) return done;
+    for (const std::string& path : files_) {
+        auto file = disk.open(path, disk::Mode::write);
+        if (!file) return std::unexpected(file.error());
+        if (auto done = (*file)->sync(); !done) return done;
     }
     for (const std::string& directory : directories_) {
         if (auto done = disk.sync_directory(directory); !done) return done;
@@ -64,8 +77,8 @@ struct Writer::State {
     std::uint32_t epoch = 1;
     std::uint64_t next_ordinal = 1;
     std::uint64_t synced_ordinal = 1;
-    std::map<std::string, Tail, std::less<>> tails;
-    std::vector<std::map<std::string, Tail, std::less<>>::value_type*> unsynced_marks;
+    Tails tails;
+    std::vector<Tails::value_type*> unsynced_marks;
     Marks synced_marks;
     std::vector<std::byte> buffer;
     bool unsynced = false;  // something since the last begin_sync()
@@ -81,7 +94,23 @@ struct Writer::State {
         words->store(word_index(c, word), value);
     }
 
+    Outcome<void> hand_over(Class c) {
+        ClassWriter& log = of(c);
+        if (log.readable() == log.end()) return {};
+        if (auto done = log.hand_over(); !done) {
+            // What was gathered stays where it is: open() tries again.
+            broken = directory +
+                     ": what was gathered could not be written, the log must be opened "
+                     "again (" +
+                     done.error().what + ")";
+            return done;
+        }
+        publish(c, Word::end, log.end());
+        return {};
+    }
+
     Outcome<void> begin_segment(Class c) {
+        if (auto done = hand_over(c); !done) return done;
         const Moment moment{epoch, synced_ordinal, clock.unix_ms(), &synced_marks};
         if (auto done = of(c).begin_segment(moment); !done) return done;
         publish(c, Word::first, of(c).first());
@@ -98,10 +127,20 @@ struct Writer::State {
     [[nodiscard]] Outcome<Offset> append(
         Class c, const RecordView& record, std::uint8_t flags, const std::optional<Mark>& mark
     );
-    Outcome<Tail*> tail_of(std::string_view sender);
+    [[nodiscard]] Outcome<void> put(
+        ClassWriter& log,
+        Class c,
+        const RecordView& record,
+        const RecordHeader& header,
+        std::size_t bytes_most
+    );
+    Outcome<Tails::value_type*> tail_of(std::string_view sender);
 };
 
 Outcome<void> Writer::State::start() {
+    for (std::size_t i = 0; i < class_count; ++i)
+        if (auto done = restore_gathered(disk, directory, static_cast<Class>(i)); !done)
+            return done;
     auto recovered = recover(disk, directory, budgets);
     if (!recovered) return std::unexpected(recovered.error());
     report = recovered->report;
@@ -136,6 +175,7 @@ Outcome<void> Writer::State::start() {
         } else if (auto done = log.resume(); !done) {
             return done;
         }
+        if (auto done = log.gather(gathering_path(directory, c)); !done) return done;
         publish(c, Word::synced, log.synced());
         publish(c, Word::first, log.first());
         publish(c, Word::budget, log.budget().bytes);
@@ -229,23 +269,23 @@ Outcome<void> Writer::State::make_room(Class c, std::size_t bytes) {
     return begin_segment(c);
 }
 
-Outcome<Tail*> Writer::State::tail_of(std::string_view sender) {
+Outcome<Tails::value_type*> Writer::State::tail_of(std::string_view sender) {
     const auto found = tails.find(sender);
-    if (found != tails.end()) return &found->second;
+    if (found != tails.end()) return &*found;
     if (sender.empty() || sender.size() > sender_bytes_max)
         return fail(base::Fault::bad_input, "a mark needs a sender of 1 to 128 bytes");
     if (tails.size() >= senders_max)
         return fail(
             base::Fault::full, fmt::format("{}: more than {} senders", directory, senders_max)
         );
-    return &tails.emplace(sender, Tail{}).first->second;
+    return &*tails.emplace(sender, Tail{}).first;
 }
 
 Outcome<Offset> Writer::State::append(
     Class c, const RecordView& record, std::uint8_t flags, const std::optional<Mark>& mark
 ) {
     if (!broken.empty()) return fail(base::Fault::io, broken);
-    Tail* tail = nullptr;
+    Tails::value_type* tail = nullptr;
     RecordHeader header;
     header.flags = flags;
     header.epoch = epoch;
@@ -268,10 +308,7 @@ Outcome<Offset> Writer::State::append(
     auto room = make_room(c, most);
     ClassWriter& log = of(c);
     const Offset offset{epoch, log.end()};
-    if (room) {
-        const std::size_t size = encode(record, header, log.end(), buffer);
-        room = log.append(Bytes{buffer}.first(size), record.receive_unix_ms);
-    }
+    if (room) room = put(log, c, record, header, most);
     if (!room) {
         const bool budget = !log.fits(most) && !log.room_for_segment();
         if (room.error().fault == base::Fault::full && !budget && !log.budget().reserved)
@@ -282,13 +319,31 @@ Outcome<Offset> Writer::State::append(
     }
     ++next_ordinal;
     unsynced = true;
-    if (tail != nullptr && *mark > tail->appended) {
-        tail->appended = *mark;
-        if (!std::exchange(tail->unsynced, true))
-            unsynced_marks.push_back(&*tails.find(record.sender));
+    if (tail != nullptr && *mark > tail->second.appended) {
+        tail->second.appended = *mark;
+        if (!std::exchange(tail->second.unsynced, true)) unsynced_marks.push_back(tail);
     }
-    publish(c, Word::end, log.end());
+    if (log.readable() == log.end()) publish(c, Word::end, log.end());
     return offset;
+}
+
+Outcome<void> Writer::State::put(
+    ClassWriter& log,
+    Class c,
+    const RecordView& record,
+    const RecordHeader& header,
+    std::size_t bytes_most
+) {
+    if (log.gathers(bytes_most)) {
+        if (log.gathering_room(bytes_most).empty())
+            if (auto done = hand_over(c); !done) return done;
+        const std::span<std::byte> room = log.gathering_room(bytes_most);
+        log.gathered(encode(record, header, log.end(), room), record.receive_unix_ms);
+        return {};
+    }
+    if (auto done = hand_over(c); !done) return done;
+    const std::size_t size = encode(record, header, log.end(), buffer);
+    return log.append(Bytes{buffer}.first(size), record.receive_unix_ms);
 }
 
 Writer::Writer(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -345,9 +400,20 @@ Outcome<void> Writer::set_mark(std::string_view sender, Mark mark) {
     return {};
 }
 
+Outcome<void> Writer::hand_over() {
+    if (!state_->broken.empty()) return fail(base::Fault::io, state_->broken);
+    for (std::size_t i = 0; i < class_count; ++i)
+        if (auto done = state_->hand_over(static_cast<Class>(i)); !done) return done;
+    return {};
+}
+
+bool Writer::broken() const {
+    return !state_->broken.empty();
+}
+
 std::optional<SyncPlan> Writer::begin_sync() {
     State& s = *state_;
-    if (s.sync_running || !s.unsynced || !s.broken.empty()) return std::nullopt;
+    if (s.sync_running || !s.unsynced || !hand_over()) return std::nullopt;
     SyncPlan plan;
     for (std::size_t i = 0; i < class_count; ++i) {
         s.classes[i].add_to(plan.files_, plan.directories_);
@@ -367,6 +433,7 @@ std::optional<SyncPlan> Writer::begin_sync() {
 Outcome<void> Writer::finish_sync(const SyncPlan& plan, const Outcome<void>& result) {
     State& s = *state_;
     s.sync_running = false;
+    if (!s.broken.empty()) return fail(base::Fault::io, s.broken);
     if (!result) {
         s.broken = s.directory + ": a sync failed, the log must be opened again (" +
                    result.error().what + ")";

@@ -1,10 +1,11 @@
 // The Writer is the one process's hand that appends to the log; the gate holds it.
 //
-// append() returns after one write(): the record survives a kill of this process. It survives a
-// power cut once synced: begin_sync(), then SyncPlan::run() (on any thread), then finish_sync().
-// A mark (boot, seq of a sender) says "everything up to here is in the log"; it is synced together
-// with all that was appended before it, in every class, and comes back after a restart.
-// The caller passes a mark only when it is true: nothing below it is outstanding.
+// append() returns after one write(), or after a copy into mapped memory where the class gathers:
+// the record survives a kill of this process. It survives a power cut once synced: begin_sync(),
+// then SyncPlan::run() (on any thread), then finish_sync(). A mark (boot, seq of a sender) says
+// "everything up to here is in the log"; it is synced together with all that was appended before
+// it, in every class, and comes back after a restart. The caller passes a mark only when it is
+// true: nothing below it is outstanding.
 //
 // At a class's byte budget the oldest segments go, but never what a required reader has not
 // committed: then append() says Fault::full. Alarm and control have their space reserved on the
@@ -31,6 +32,9 @@ struct Budget {
     std::uint64_t bytes = 0;          // all segments of the class
     std::uint64_t segment_bytes = 0;  // at least 4 segments make a budget
     bool reserved = false;            // the whole budget is allocated at open()
+    // So much is gathered in mapped memory and written together; 0: each record by itself. Readers
+    // wait for hand_over() then.
+    std::uint64_t gathered_bytes = 0;
 };
 
 struct Budgets {
@@ -57,14 +61,16 @@ struct RepairReport {
     std::vector<std::string> notes;  // a sentence each, for the journal
 };
 
-// Files and directories that one sync must cover. Outlives the writer if need be.
+// Files and directories that one sync must cover, by their names: who runs it may be a thread, or a
+// process, that shares no open file with the writer. A failure to write that nobody has been told
+// of is told to whoever syncs next. Outlives the writer if need be.
 class SyncPlan {
   public:
     [[nodiscard]] Outcome<void> run(disk::Disk& disk) const;
 
   private:
     friend class Writer;
-    std::vector<std::shared_ptr<disk::File>> files_;  // oldest first
+    std::vector<std::string> files_;  // oldest first
     std::vector<std::string> directories_;
     std::array<std::uint64_t, class_count> ends_{};
     std::uint64_t ordinal_ = 0;
@@ -91,6 +97,11 @@ class Writer {
     [[nodiscard]] Outcome<Offset> append(
         Class log_class, const RecordView& record, const std::optional<Mark>& mark = std::nullopt
     );
+    // Gives readers what is gathered; begin_sync() does, too. After a failure as after a failed
+    // sync.
+    [[nodiscard]] Outcome<void> hand_over();
+    // It takes nothing more: open it again.
+    [[nodiscard]] bool broken() const;
     // A mark without a message (a gap declared by other means). Goes to the control log.
     [[nodiscard]] Outcome<void> set_mark(std::string_view sender, Mark mark);
 

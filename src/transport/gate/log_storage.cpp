@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view tag = "gate";
 constexpr std::int64_t reopen_us = 1'000'000;
+constexpr std::int64_t hand_over_us = 2'000;  // what comes in between is written together
 
 }  // namespace
 
@@ -65,8 +66,23 @@ Outcome<void> LogStorage::append(
     std::optional<log::Mark> kept;
     if (mark != nullptr) kept = log::Mark{mark->boot, mark->seq};
     const auto appended = writer_->append(log_class, record, kept);
-    if (!appended) return std::unexpected{appended.error()};
-    return {};
+    if (appended) return {};
+    // With a sync under way its end says so.
+    if (writer_->broken() && !syncing_) give_up_writer(appended.error().what);
+    return std::unexpected{appended.error()};
+}
+
+void LogStorage::give_up_writer(std::string_view why) {
+    journal_.error(tag, why);
+    writer_.reset();
+    opened_us_ = clock_.monotonic_us();
+}
+
+void LogStorage::hand_over() {
+    const std::int64_t now_us = clock_.monotonic_us();
+    if (writer_ == nullptr || now_us - handed_over_us_ < hand_over_us) return;
+    handed_over_us_ = now_us;
+    if (auto done = writer_->hand_over(); !done && !syncing_) give_up_writer(done.error().what);
 }
 
 void LogStorage::begin_sync() {
@@ -78,16 +94,19 @@ void LogStorage::begin_sync() {
 }
 
 Sync LogStorage::poll_sync() {
+    hand_over();
     if (!syncing_) return Sync::idle;
     if (plan_ && !runner_.done()) return Sync::running;
     syncing_ = false;
-    if (!plan_) return writer_ == nullptr ? Sync::failed : Sync::done;
+    if (!plan_) {
+        if (writer_ != nullptr && !writer_->broken()) return Sync::done;
+        if (writer_ != nullptr) give_up_writer(directory_ + ": the log must be opened again");
+        return Sync::failed;
+    }
     const Outcome<void> finished = writer_->finish_sync(*plan_, *result_);
     plan_.reset();
     if (finished) return Sync::done;
-    journal_.error(tag, finished.error().what);
-    writer_.reset();
-    opened_us_ = clock_.monotonic_us();
+    give_up_writer(finished.error().what);
     return Sync::failed;
 }
 

@@ -3,6 +3,7 @@
 // The sync runs through a Runner: on the helper thread of the plugin, or at once in a simulation.
 // After a failed sync the writer takes nothing more, for what the kernel then holds is unknown;
 // LogStorage opens it again, at most once a second, and the marks fall back to what is on the disk.
+// What the log gathers is handed over to its readers with poll_sync(), a few milliseconds apart.
 #pragma once
 
 #include "store/log/writer.h"
@@ -69,6 +70,8 @@ class LogStorage final : public Storage {
         log::Budgets budgets
     );
     [[nodiscard]] Outcome<void> reopen();
+    void give_up_writer(std::string_view why);
+    void hand_over();
 
     disk::Disk& disk_;
     clock::Clock& clock_;
@@ -81,6 +84,7 @@ class LogStorage final : public Storage {
     std::optional<Outcome<void>> result_;
     bool syncing_ = false;
     std::int64_t opened_us_ = 0;
+    std::int64_t handed_over_us_ = 0;
 };
 
 }  // namespace stator::gate

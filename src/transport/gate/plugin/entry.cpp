@@ -70,6 +70,10 @@ class RealBroker final : public mqtt::Broker {
 // A message is on the disk soon after, and many together: the contract allows 50 ms.
 constexpr std::chrono::milliseconds syncs_apart{25};
 
+// What may come in the 2 ms between two hand-overs to the log's readers, with room to spare. Alarms
+// and control are too few to gather, and their readers wait for each.
+constexpr std::uint64_t gathered_bytes = 256U << 10U;
+
 struct Settings {
     std::string state_directory;
     Options gate;
@@ -372,6 +376,8 @@ STATOR_EXPORT int mosquitto_plugin_init(
     try {
         stator::gate::Settings settings;
         settings.budgets.required.clear();
+        settings.budgets.telemetry.gathered_bytes = stator::gate::gathered_bytes;
+        settings.budgets.waveform.gathered_bytes = stator::gate::gathered_bytes;
         const std::string wrong = stator::gate::read_settings(options, count, settings);
         if (wrong.empty()) return stator::gate::start(identifier, user_data, settings);
         mosquitto_log_printf(
