@@ -9,7 +9,8 @@
 //
 // At a class's byte budget the oldest segments go, but never what a required reader has not
 // committed: then append() says Fault::full. Alarm and control have their space reserved on the
-// disk, so they go on when it is full. One append: one write(), no heap after the first of a class.
+// disk, so they go on when it is full. One append: at most one write(), no heap after the first of
+// a class.
 // open() repairs what a power cut left: docs/formats/log.md.
 #pragma once
 
