@@ -163,7 +163,7 @@ int main(int argc, char** argv) {
     measure("no storage", nothing, disk, root, a_ms, seconds);
     gate::Helper helper{std::chrono::milliseconds{25}};
     log::Budgets budgets;
-    budgets.telemetry = {std::uint64_t{4} << 30U, 32U << 20U, false};
+    budgets.telemetry = {std::uint64_t{4} << 30U, 32U << 20U, false, 256U << 10U};
     auto storage = gate::LogStorage::open(disk, clock, journal, helper, root + "/log", budgets);
     if (!storage) give_up(storage.error().what);
     measure("log", **storage, disk, root, a_ms, seconds);

@@ -1,8 +1,9 @@
 // How fast the log takes and gives records, on this machine's disk. usage: log_bench [DIRECTORY]
 //
-// Appends as the gate does (one write a record, a sync on another thread each 10 ms), appends with
-// a sync after each record, catching up from the first record, and the time from an append to a
-// reader in another process that slept. Beside each: what the bare system calls need.
+// Appends as the gate does (telemetry gathered, or one write a record; a sync on another thread
+// each 25 ms), appends with a sync after each record, catching up from the first record, and the
+// time from an append to a reader in another process that slept. Beside each: what the bare system
+// calls need.
 #include "store/log/reader.h"
 #include "store/log/writer.h"
 #include "world/clock/real.h"
@@ -78,9 +79,9 @@ log::RecordView reading(const std::string& payload, clock::Clock& clock) {
     return record;
 }
 
-log::Budgets roomy() {
+log::Budgets roomy(std::uint64_t gathered_bytes = 0) {
     log::Budgets budgets;
-    budgets.telemetry = {2048U << 20U, 32U << 20U, false};
+    budgets.telemetry = {2048U << 20U, 32U << 20U, false, gathered_bytes};
     return budgets;
 }
 
@@ -208,6 +209,18 @@ int main(int argc, char** argv) {
     disk::PosixDisk disk;
     clock::RealClock clock;
     const std::string absolute = std::filesystem::absolute(root).string();
+    {
+        auto opened = log::Writer::open(disk, clock, absolute, roomy(256U << 10U));
+        if (!opened) give_up(opened.error().what);
+        const Stopwatch watch{clock};
+        const std::uint64_t syncs = append_all(**opened, disk, clock);
+        watch.tell(
+            fmt::format("append, gathered, {} syncs beside", syncs),
+            records,
+            (*opened)->end(log::Class::telemetry).position
+        );
+    }
+    std::filesystem::remove_all(root);
     {
         auto opened = log::Writer::open(disk, clock, absolute, roomy());
         if (!opened) give_up(opened.error().what);
