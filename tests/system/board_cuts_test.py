@@ -5,6 +5,7 @@ import time
 import unittest
 
 from board_models import BoardWithModels
+from board_site import FACTORY_MODEL
 from stator_site import LONG, wait_until
 
 CUTS = 100 if LONG else 6
@@ -27,6 +28,10 @@ class BoardCuts(BoardWithModels):
         chance = random.Random(seed)
         releases = {self.name: self.manifest["release"]}
         runs, boot, taken = self.name, 1, 0
+        factory = bytes(range(256)) * 1024  # no update may touch it, whatever lies there
+        with open(self.board.flash, "r+b") as flash:
+            flash.seek(FACTORY_MODEL.start)
+            flash.write(factory)
         for cut in range(CUTS):
             boot = self.wait(f"start {boot}", lambda b=boot: self.told_of(b))
             name = f"cut-{cut}.tflite"
@@ -46,6 +51,7 @@ class BoardCuts(BoardWithModels):
             self.assertGreaterEqual(releases[again], releases[runs])
             taken += again != runs
             runs = again
+        self.assertEqual(self.board.flash.read_bytes()[FACTORY_MODEL], factory)
         # An emulator that got no processor for 20 s is reset by its watchdog: counted, and no fault.
         hung = self.board.text().count("!! the watchdog was not fed")
         self.assertEqual(self.board.text().count("!!"), 2 * hung)

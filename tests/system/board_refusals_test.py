@@ -4,7 +4,8 @@ import json
 import re
 import unittest
 
-from board_models import BoardWithModels
+from board_models import DEVICE, BoardWithModels
+from board_site import FACTORY_MODEL
 from stator_site import wait_until
 
 
@@ -98,6 +99,41 @@ class BoardRefusals(BoardWithModels):
         self.offer("old.tflite", self.sign(self.made("old.tflite")))
         event = self.event("old.tflite", "refused", "trial", "confirmed")
         self.assertEqual(event["reason"], "its release does not rise")
+
+    def test_zzz_with_both_slots_lost_the_factorys_model_runs_and_the_release_stays(self):
+        name = "factory.tflite"
+        file = self.board.folder / name
+        file.write_bytes(self.tflite)
+        file.with_name(f"{name}.manifest").write_bytes(self.sign(self.made(name, release=1)))
+        self.board.stop()
+        self.board.provision(self.site, models_port=self.registry.server_address[1], model=file)
+        image = bytearray(self.board.flash.read_bytes())
+        # A device on this machine is given the same bytes; nobody is given what nobody signed.
+        self.site.stator("device", "factory-model", DEVICE, file)
+        given = (self.site.state / "nodes" / DEVICE / "factory_model.bin").read_bytes()
+        self.assertEqual(given, bytes(image)[FACTORY_MODEL][:len(given)])
+        file.with_name("unsigned.tflite").write_bytes(self.tflite)
+        file.with_name("unsigned.tflite.manifest").write_bytes(b"0" * 128 + b"\n" + self.made(name))
+        refused = self.site.stator("device", "factory-model", DEVICE, file.with_name("unsigned.tflite"), check=False)
+        self.assertIn("the signature does not verify", refused.stdout + refused.stderr)
+        image[16 << 10:1 << 20] = b"\xff" * ((1 << 20) - (16 << 10))  # both slots
+        self.board.flash.write_bytes(image)
+        before = len(self.board.text())
+        self.board.start()
+        wait_until("the board to run its factory's model",
+                   lambda: f"runs {name}\n" in self.board.text()[before:], 60)
+        event = self.event(name, "factory")
+        self.assertEqual((event["release"], event["reason"]), (1, "the manifest is not signed"))
+        wait_until("the board's start to be told", lambda: any(
+            e["model"] == name for e in self.events("started")), 60)
+        self.offer("older.tflite", self.sign(
+            self.made("older.tflite", release=self.manifest["release"])))
+        event = self.event("older.tflite", "refused", "trial", "confirmed")
+        self.assertEqual(event["reason"], "its release does not rise")
+        self.offer("again.tflite", self.sign(self.made("again.tflite")))  # the one that was lost
+        event = self.event("again.tflite", "refused", "confirmed")
+        self.assertEqual((event["state"], event["reason"]), ("confirmed", ""))
+        self.assertEqual(self.board.flash.read_bytes()[FACTORY_MODEL], bytes(image)[FACTORY_MODEL])
 
 
 if __name__ == "__main__":

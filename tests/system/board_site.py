@@ -19,6 +19,9 @@ def registry_answers(site):
         return False
 
 
+FACTORY_MODEL = slice((4 << 20) + (16 << 10), (4 << 20) + (272 << 10))  # in the flash (memory.h)
+
+
 class Board:
     """The boot stage and the node on QEMU, in a folder of its own with its flash and the bench's pipes."""
 
@@ -35,8 +38,8 @@ class Board:
         wait_until("the registry", lambda: registry_answers(site), 60)
         wait_until("the bench", (self.folder / "bench.answer").exists, 60)
 
-    def provision(self, site, device="14333616", models_port=None, environment=None, image=None):
-        """As a factory: the running registry enrols the device, its page goes into the image."""
+    def provision(self, site, device="14333616", models_port=None, environment=None, image=None, model=None):
+        """As a factory: the running registry enrols the device, its page goes into the image, and a model."""
         plain = BUILD / "node_image.bin"
         if image:
             plain = self.folder / "factory.bin"
@@ -45,7 +48,7 @@ class Board:
         firmware = self.pack(site, plain, "1.bin", release=1)
         done = subprocess.run(
             [STATOR, "device", "flash", device, self.flash, "--time-port", str(self.clock.port),
-             "--firmware", firmware, "--state", site.state],
+             "--firmware", firmware, "--state", site.state, *(["--model", model] if model else [])],
             env={**os.environ, **ports, **(environment or {})}, capture_output=True, text=True, timeout=60, check=False,
         )
         if done.returncode != 0:

@@ -2,6 +2,7 @@
 #include "app/commands/opened.h"
 #include "app/site/layout.h"
 #include "sense/port/host/factory_image.h"
+#include "sense/port/host/factory_model.h"
 #include "store/devices/registry.h"
 #include "store/models/firmware.h"
 
@@ -108,6 +109,7 @@ struct Flashing {
     std::uint16_t time_port = 123;
     std::string site_name = "localhost";
     std::string firmware;  // a packed image's file
+    std::string model;     // a .tflite, its manifest beside it
 };
 
 // As a factory does: the device's key is made and enrolled with the running registry, once, and the
@@ -139,9 +141,53 @@ int flash_device(const std::string& state_dir, const Flashing& order) {
         if (!header) return tell(header.error());
         facts.firmware = *std::move(content);
     }
+    if (!order.model.empty()) {
+        auto model = host::make_factory_model(
+            real.doors, order.model, provisioning->model_public_pem, **asset
+        );
+        if (!model) return tell(model.error());
+        facts.model = *std::move(model);
+    }
     auto done =
         host::write_factory_image(real.doors, *provisioning, *credential, facts, order.file);
     return done_or_told(done, order.device + " is in " + order.file);
+}
+
+// The same for a device on this machine, which has a file in the flash's place.
+int give_factory_model(
+    const std::string& state_dir, const std::string& device, const std::string& file
+) {
+    real::Real real;
+    auto config = open_config(real, state_dir);
+    if (!config) return tell(config.error());
+    const auto asset = config::asset_of_device(*config, device);
+    if (!asset) return tell(asset.error());
+    const std::string directory = state_dir + "/nodes/" + device;
+    auto provisioning = host::read_provisioning(real.doors, directory);
+    if (!provisioning) return tell(provisioning.error());
+    const auto model =
+        host::make_factory_model(real.doors, file, provisioning->model_public_pem, **asset);
+    if (!model) return tell(model.error());
+    return done_or_told(
+        host::write_factory_model(real.doors, directory, *model),
+        device + " falls back to " + file + " from its next start on"
+    );
+}
+
+void add_factory_model(CLI::App& device, Chosen& chosen) {
+    auto* give = device.add_subcommand(
+        "factory-model", "What a device on this machine runs when nothing that it committed can"
+    );
+    auto name = std::make_shared<std::string>();
+    auto file = std::make_shared<std::string>();
+    add_state(*give, chosen);
+    give->add_option("NAME", *name, "The device's id")->required();
+    give->add_option("MODEL", *file, "A .tflite, MODEL.manifest beside it")->required();
+    give->callback([name, file, &chosen] {
+        chosen.run = [name, file, &chosen] {
+            return give_factory_model(chosen.state_dir, *name, *file);
+        };
+    });
 }
 
 void add_flash(CLI::App& device, Chosen& chosen) {
@@ -158,6 +204,9 @@ void add_flash(CLI::App& device, Chosen& chosen) {
         ->capture_default_str();
     flash->add_option(
         "--firmware", order->firmware, "A packed image: the first one that the board runs"
+    );
+    flash->add_option(
+        "--model", order->model, "A .tflite, MODEL.manifest beside it: what the board falls back to"
     );
     flash->callback([order, &chosen] {
         chosen.run = [order, &chosen] { return flash_device(chosen.state_dir, *order); };
@@ -233,6 +282,7 @@ void add_devices(CLI::App& program, Chosen& chosen) {
         }
     )->add_flag("--bare", *bare, "Without a password too");
     add_flash(*device, chosen);
+    add_factory_model(*device, chosen);
     auto* list = device->add_subcommand("list", "Every device, its role and state");
     add_state(*list, chosen);
     list->callback([&chosen] {

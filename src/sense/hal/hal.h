@@ -9,7 +9,17 @@
 #include "sense/hal/machine.h"
 #include "shared/bundle/manifest.h"
 
+#include <cstddef>
+#include <span>
+#include <string_view>
+
 namespace stator::hal {
+
+// A signed model that lies where nothing that runs can write; empty where there is none.
+struct FactoryModel {
+    std::string_view envelope;  // of its manifest
+    std::span<const std::byte> tflite;
+};
 
 struct Hal {
     Adc& adc;
@@ -24,6 +34,7 @@ struct Hal {
     bundle::Verifier& verifier;
     Firmware* firmware = nullptr;  // a port whose program is replaced by other means has none
     Flash* backlog = nullptr;      // for what waits for the site; without it RAM alone holds it
+    FactoryModel factory_model{};
 };
 
 }  // namespace stator::hal

@@ -332,10 +332,23 @@ struct Machine {
     Adc adc;
     Actuators actuators;
     Verifier verifier;
+    hal::FactoryModel factory_model;
 
     [[nodiscard]] hal::Hal hal() {
         return {
-            adc, actuators, flash, link, fetch, time, entropy, watchdog, log, verifier, &firmware
+            adc,
+            actuators,
+            flash,
+            link,
+            fetch,
+            time,
+            entropy,
+            watchdog,
+            log,
+            verifier,
+            &firmware,
+            nullptr,
+            factory_model
         };
     }
 };

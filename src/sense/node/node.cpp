@@ -37,7 +37,7 @@ void Node::start() {
         hal_.log.warn("flash: this start could not be counted, so nothing will be published");
     outbox_.start(boot_);
     if (boot) use_flash();
-    updater_.load_committed();
+    updater_.load();
     firmware_.start(now_us_);
     bool subscribed = hal_.link.subscribe(config_.topics.control.view()) &&
                       hal_.link.subscribe(command_topic_.view()) &&

@@ -130,6 +130,16 @@ class NodeTest : public testing::Test {
         machine_.fetch.files["/quantized/" + draft.name] = tflite;
     }
 
+    // As the factory wrote it; what is offered later does not change it.
+    void give_factory_model(const Draft& draft) {
+        offer(draft);
+        factory_envelope_ = machine_.fetch.files["/manifest/" + draft.name];
+        factory_tflite_ = machine_.fetch.files["/quantized/" + draft.name];
+        machine_.factory_model = {
+            .envelope = factory_envelope_, .tflite = std::as_bytes(std::span{factory_tflite_})
+        };
+    }
+
     void order(const std::string& name) {
         machine_.link.deliver(
             "stator/devices/7/command", R"({"command":"download-model","payload":")" + name + "\"}"
@@ -179,6 +189,8 @@ class NodeTest : public testing::Test {
     std::vector<char> envelope_;
     std::vector<std::uint16_t> counts_;
     std::uint16_t level_ = 1;  // of both features; 3 and more is over the model's limit
+    std::string factory_envelope_;
+    std::string factory_tflite_;
     std::optional<Node> node_;
     std::size_t looked_ = 0;
 };

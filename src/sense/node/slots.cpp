@@ -38,6 +38,7 @@ Result<std::uint32_t> Slots::count_boot() {
     RecordLog::Words words{};
     if (last) words = *last;
     ++words[0];
+    words[2] = release();
     const auto written = boots_.append(words);
     if (!written) return std::unexpected{written.error()};
     return words[0];
@@ -68,6 +69,12 @@ std::optional<Commit> Slots::committed() const {
                       commit.tflite_bytes <= tflite_bytes_max();
     if (!fits) return std::nullopt;
     return commit;
+}
+
+std::uint32_t Slots::release() const {
+    const auto boot = boots_.last();
+    const auto commit = committed();
+    return std::max(boot ? (*boot)[2] : 0, commit ? commit->release : 0);
 }
 
 std::uint32_t Slots::idle() const {

@@ -3,6 +3,9 @@
 //   | boot log, 2 sectors | commit log, 2 sectors | slot 0 | slot 1 |
 //   slot: | envelope, padded to whole sectors | .tflite |
 //
+// release() is the highest that was ever committed: the boot log has it too, so it outlives the
+// commit log.
+//
 // begin() erases the idle slot sector by sector, write_*() fill it, commit() makes it the one in a
 // single record. The slot that the last commit names is never touched. Format:
 // docs/formats/node-flash.md.
@@ -41,6 +44,7 @@ class Slots {
     [[nodiscard]] base::Result<void> remember_active(bool active);
 
     [[nodiscard]] std::optional<Commit> committed() const;
+    [[nodiscard]] std::uint32_t release() const;
     [[nodiscard]] std::uint32_t idle() const;  // the slot that may be written
     [[nodiscard]] std::size_t tflite_bytes_max() const;
 

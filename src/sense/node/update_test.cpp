@@ -3,6 +3,8 @@
 namespace stator::node {
 namespace {
 
+constexpr const char* factory_name = "2026-11-22-03:00:00-model.tflite";
+
 TEST_F(NodeTest, AModelComesIsTriedAndConfirmedWithoutARestart) {
     offer({});
     order(first_name);
@@ -120,14 +122,104 @@ TEST_F(NodeTest, ATrialThatTheSiteNeverAcknowledgesEndsWithTheOldModel) {
     EXPECT_NE(told("model").find("refused/its trial ran out of time"), std::string::npos);
 }
 
-// The sweep of issue C: the power goes at every flash operation of an update, before, inside and
-// after its bytes. What boots is a whole model, never one of an older release.
-TEST_F(NodeTest, APowerCutAtAnyFlashOperationOfAnUpdateLeavesAValidModel) {
-    offer({});
+TEST_F(NodeTest, WithoutACommittedModelTheFactorysRunsAndIsToldUntilAnotherIsCommitted) {
+    give_factory_model({.name = factory_name});
+    boot();
+    EXPECT_EQ(node_->status().model, factory_name);
+    run(1'000);
+    EXPECT_EQ(told("model"), "factory/none is committed");
+    level_ = 5;
+    run(1'000);
+    EXPECT_TRUE(node_->status().alarm);
+    offer({.name = second_name, .release = 2});
+    order(second_name);
+    run(4'000);
+    EXPECT_EQ(told("model"), "downloading downloaded trial confirmed");
+    boot();
+    run(1'000);
+    EXPECT_EQ(node_->status().model, second_name);
+    EXPECT_EQ(told("model"), "");
+}
+
+// Both slots, or the commit log too: whatever is lost, the factory's runs, and nothing older than
+// what ran is taken; what ran itself may come again.
+TEST_F(NodeTest, WithBothSlotsLostTheFactorysModelRunsAndTheRecordedReleaseStays) {
+    give_factory_model({.name = factory_name});
+    offer({.release = 5});
+    order(first_name);
+    run(4'000);
+    ASSERT_EQ(node_->status().release, 5U);
+    boot();  // the boot's record knows the release from now on
+    static_cast<void>(told("model"));
+    const auto whole = machine_.flash.bytes;
+    const std::size_t sector = machine_.flash.sector_bytes();
+    for (const std::size_t lost_from : {4 * sector, 2 * sector}) {
+        machine_.flash.bytes = whole;
+        std::ranges::fill(std::span{machine_.flash.bytes}.subspan(lost_from), std::byte{0xFF});
+        boot();
+        run(500);
+        EXPECT_EQ(node_->status().model, factory_name);
+        EXPECT_EQ(node_->status().release, 1U);
+        EXPECT_EQ(
+            told("model"),
+            lost_from == 2 * sector ? "factory/none is committed"
+                                    : "factory/the manifest is not signed"
+        );
+        boot();  // and a restart while it runs forgets nothing
+        run(500);
+        EXPECT_NE(told("model").find("factory/"), std::string::npos);
+        offer({.name = second_name, .release = 4});
+        order(second_name);
+        run(4'000);
+        EXPECT_EQ(told("model"), "downloading downloaded refused/its release does not rise");
+        EXPECT_EQ(node_->status().model, factory_name);
+        order(first_name);
+        run(4'000);
+        EXPECT_EQ(told("model"), "downloading downloaded trial confirmed");
+        EXPECT_EQ(node_->status().release, 5U);
+    }
+}
+
+TEST_F(NodeTest, ACommittedModelThatFailsItsCheckGivesWayToTheFactorys) {
+    give_factory_model({.name = factory_name});
+    offer({.release = 2});
     order(first_name);
     run(4'000);
     ASSERT_EQ(node_->status().model, first_name);
-    offer({.name = second_name, .release = 2});
+    const Slots slots{machine_.flash};
+    const auto commit = slots.committed();
+    ASSERT_TRUE(commit);
+    const auto tflite = slots.tflite(commit->slot, commit->tflite_bytes);
+    machine_.flash.bytes[static_cast<std::size_t>(tflite.data() - machine_.flash.bytes.data())] ^=
+        std::byte{1};
+    static_cast<void>(told("model"));
+    boot();
+    run(500);
+    EXPECT_EQ(node_->status().model, factory_name);
+    EXPECT_EQ(told("model"), "factory/the file's hash is not its manifest's");
+}
+
+TEST_F(NodeTest, AFactoryModelThatFailsItsCheckDoesNotRun) {
+    give_factory_model({.name = factory_name});
+    factory_tflite_[100] ^= 1;
+    boot();
+    run(500);
+    EXPECT_EQ(node_->status().model, "");
+    EXPECT_EQ(told("model"), "");
+    give_factory_model({.name = factory_name, .device_class = "lathe"});
+    boot();
+    EXPECT_EQ(node_->status().model, "");
+}
+
+// The sweep of issue C: the power goes at every flash operation of an update, before, inside and
+// after its bytes. What boots is a whole model, never one of an older release, nor the factory's.
+TEST_F(NodeTest, APowerCutAtAnyFlashOperationOfAnUpdateLeavesAValidModel) {
+    give_factory_model({.name = factory_name});
+    offer({.release = 2});
+    order(first_name);
+    run(4'000);
+    ASSERT_EQ(node_->status().model, first_name);
+    offer({.name = second_name, .release = 3});
     const auto flash_before = machine_.flash.bytes;
     const auto operations_before = machine_.flash.operations;
     order(second_name);
@@ -149,8 +241,8 @@ TEST_F(NodeTest, APowerCutAtAnyFlashOperationOfAnUpdateLeavesAValidModel) {
             machine_.flash.restart();
             boot();
             const auto status = node_->status();
-            const bool old_model = status.model == first_name && status.release == 1;
-            const bool new_model = status.model == second_name && status.release == 2;
+            const bool old_model = status.model == first_name && status.release == 2;
+            const bool new_model = status.model == second_name && status.release == 3;
             ASSERT_TRUE(old_model || new_model) << cut << ' ' << torn << ' ' << status.model;
             old_models += old_model ? 1 : 0;
             order(second_name);

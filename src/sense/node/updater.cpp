@@ -24,10 +24,26 @@ Updater::Updater(
       envelope_{envelope},
       download_{hal, config} {}
 
-void Updater::load_committed() {
+void Updater::load() {
+    bundle::Refusal refusal{"none is committed"};
+    if (load_committed(refusal)) return;
+    bundle::Refusal of_factory;
+    const auto& [envelope, tflite] = hal_.factory_model;
+    if (envelope.empty()) return;
+    if (!engine_.consider("", envelope, tflite, 0, of_factory)) {
+        hal_.log.warn("the factory's model does not pass its check: none runs");
+        hal_.log.warn(of_factory.view());
+        return;
+    }
+    engine_.confirm();
+    model_ = engine_.model();
+    release_ = engine_.release();
+    say(ModelState::factory, refusal.view());
+}
+
+bool Updater::load_committed(bundle::Refusal& refusal) {
     const auto commit = slots_.committed();
-    if (!commit) return;
-    bundle::Refusal refusal;
+    if (!commit) return false;
     const auto loaded = engine_.consider(
         "",
         slots_.envelope(commit->slot, commit->envelope_bytes),
@@ -37,10 +53,17 @@ void Updater::load_committed() {
     );
     if (loaded) {
         engine_.confirm();
-        return;
+        return true;
     }
-    hal_.log.warn("the model in flash does not pass its check any more: none runs");
+    hal_.log.warn("the model in flash does not pass its check any more");
     hal_.log.warn(refusal.view());
+    return false;
+}
+
+// What a new model must exceed: all that ran here. Where the highest is lost it may come again.
+std::uint32_t Updater::release_to_exceed() const {
+    const std::uint32_t release = slots_.release();
+    return engine_.release() < release ? release - 1 : engine_.release();
 }
 
 void Updater::request(std::string_view model) {
@@ -189,13 +212,12 @@ void Updater::take_tflite(const hal::FetchReply& reply) {
 
 void Updater::consider(std::int64_t now_us) {
     say(ModelState::downloaded, "");
-    const auto before = slots_.committed();
     bundle::Refusal refusal;
     const auto accepted = engine_.consider(
         model_.view(),
         slots_.envelope(slots_.idle(), envelope_bytes_),
         slots_.tflite(slots_.idle(), tflite_bytes_),
-        before ? before->release : 0,
+        release_to_exceed(),
         refusal
     );
     if (!accepted) {

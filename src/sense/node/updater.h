@@ -37,8 +37,9 @@ class Updater {
         std::span<char> envelope
     );
 
-    // At the start: verifies and runs what the last commit names.
-    void load_committed();
+    // At the start: verifies and runs what the last commit names; where that cannot run, the
+    // factory's model, and says so. The recorded release stays.
+    void load();
     // Asks for a model; while one is under way the latest wish waits.
     void request(std::string_view model);
 
@@ -52,6 +53,8 @@ class Updater {
     [[nodiscard]] UpdateState state() const { return state_; }
 
   private:
+    [[nodiscard]] bool load_committed(bundle::Refusal& refusal);
+    [[nodiscard]] std::uint32_t release_to_exceed() const;
     void say(wire::ModelState state, std::string_view reason);
     void refuse(std::string_view reason);
     void begin();

@@ -92,7 +92,15 @@ struct Alert {  // level 2
     std::uint64_t seq = 0;
 };
 
-enum class ModelState : std::uint8_t { downloading, downloaded, trial, confirmed, refused };
+enum class ModelState : std::uint8_t {
+    downloading,
+    downloaded,
+    updating,  // it is whole, and what runs is about to go: of firmware
+    trial,
+    confirmed,
+    refused,
+    factory,  // nothing that was committed can run: what the factory wrote does
+};
 enum class ActionState : std::uint8_t {
     accepted,
     refused,

@@ -25,8 +25,8 @@ struct Names {
 };
 
 inline constexpr Names<Severity, 3> severity_names{{"none", "potential", "imminent"}};
-inline constexpr Names<ModelState, 5> model_state_names{
-    {"downloading", "downloaded", "trial", "confirmed", "refused"}
+inline constexpr Names<ModelState, 7> model_state_names{
+    {"downloading", "downloaded", "updating", "trial", "confirmed", "refused", "factory"}
 };
 inline constexpr Names<ActionState, 7> action_state_names{
     {"accepted",

@@ -2,7 +2,7 @@
 //
 //   code:  | boot stage | the program, where it was linked for |
 //   flash: | the node's: boots, model slots | the program's: log, slots | ... | backlog |
-//          | ... | factory page |
+//          | ... | factory page | factory model |
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,8 @@ inline constexpr std::string_view board_name = "mps2-an386";
 
 inline constexpr std::size_t flash_bytes = 1U << 20U;      // of the node's: boots, model slots
 inline constexpr std::size_t factory_page_at = 4U << 20U;  // from the PSRAM's begin
+inline constexpr std::size_t factory_model_at = factory_page_at + (16U << 10U);
+inline constexpr std::size_t factory_model_bytes = 256U << 10U;
 inline constexpr std::size_t psram_bytes = 16U << 20U;
 inline constexpr std::size_t sector_bytes = 4096;
 inline constexpr std::size_t arena_bytes = 6U << 10U;  // each of the two

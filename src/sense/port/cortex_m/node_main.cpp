@@ -4,6 +4,7 @@
 // watchdog; what ends it wrongly leads back there.
 //
 // The site's services are all at one address, under one name. UART0 tells people what happens.
+#include "sense/factory/model.h"
 #include "sense/factory/page.h"
 #include "sense/node/node.h"
 #include "sense/port/cortex_m/bench.h"
@@ -28,6 +29,8 @@ using namespace stator;
 using cortex_m::print;
 
 constexpr std::uintptr_t page_at = cortex_m::psram_begin + cortex_m::factory_page_at;
+constexpr std::uintptr_t model_at = cortex_m::psram_begin + cortex_m::factory_model_at;
+static_assert(cortex_m::factory_page_at + factory::page_bytes_max <= cortex_m::factory_model_at);
 constexpr std::size_t readings_max = 96;  // that wait for the site
 constexpr std::size_t events_max = 12;
 constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
@@ -136,6 +139,9 @@ void start_node(std::string_view cause) {
         board.signature,
         &board.program,
         &board.backlog,
+        factory::read_model(
+            {reinterpret_cast<const std::byte*>(model_at), cortex_m::factory_model_bytes}
+        ),
     };
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;

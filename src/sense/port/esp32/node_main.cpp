@@ -2,6 +2,7 @@
 //
 // One task turns the super-loop. What cannot start says why on the console, every ten seconds; on
 // trial it starts again instead, so that the firmware before runs.
+#include "sense/factory/model.h"
 #include "sense/factory/page.h"
 #include "sense/node/node.h"
 #include "sense/port/esp32/chip.h"
@@ -47,6 +48,7 @@ struct Board {
     esp32::Watchdog watchdog;
     esp32::Settings settings;
     esp32::PartitionFlash page_flash;
+    esp32::PartitionFlash model_flash;
     esp32::PartitionFlash flash;
     esp32::Program program;
     esp32::Outputs outputs;
@@ -77,7 +79,8 @@ std::span<const std::uint8_t> with_zero(std::string_view text) {
 
 // Why the device cannot start; empty when it can.
 std::string_view read_page() {
-    if (!board.page_flash.open_data("page") || !board.flash.open_data("node"))
+    if (!board.page_flash.open_data("page") || !board.model_flash.open_data("model") ||
+        !board.flash.open_data("node"))
         return "the partition table is not partitions.csv";
     const std::size_t bytes = std::min(board.page_flash.size_bytes(), factory::page_bytes_max);
     const auto page = factory::read_page(board.page_flash.mapped(0, bytes));
@@ -146,6 +149,8 @@ void make_node() {
         board.log,
         board.signature,
         &board.program,
+        nullptr,
+        factory::read_model(board.model_flash.mapped(0, board.model_flash.size_bytes())),
     };
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;

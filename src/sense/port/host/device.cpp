@@ -1,11 +1,13 @@
 #include "sense/port/host/device.h"
 
+#include "sense/factory/model.h"
+#include "sense/port/host/factory_model.h"
 #include "sense/port/host/file_flash.h"
 #include "sense/port/host/http_fetch.h"
 #include "sense/port/host/mqtt_link.h"
+#include "sense/port/host/signature.h"
 
 #include <array>
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -56,27 +58,6 @@ class HostLog final : public hal::Log {
     std::string device_;
 };
 
-class HostVerifier final : public bundle::Verifier {
-  public:
-    HostVerifier(tls::Tls& tls, std::string public_pem)
-        : tls_{tls}, public_pem_{std::move(public_pem)} {}
-
-    bool verify(std::string_view bytes, std::span<const std::uint8_t, 64> signature) override {
-        tls::Signature raw{};
-        std::memcpy(raw.data(), signature.data(), raw.size());
-        return tls_.verify(public_pem_, bytes, raw);
-    }
-
-    void sha256(std::span<const std::byte> bytes, std::span<std::uint8_t, 32> digest) override {
-        const auto hash = tls::sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-        std::memcpy(digest.data(), hash.data(), hash.size());
-    }
-
-  private:
-    tls::Tls& tls_;
-    std::string public_pem_;
-};
-
 mqtt::Options mqtt_options(const Provisioning& provisioning, const Credential& credential) {
     mqtt::Options options;
     options.host = provisioning.mqtt_host;
@@ -97,12 +78,14 @@ struct Device::Parts {
         const Credential& credential,
         std::unique_ptr<FileFlash> opened,
         std::unique_ptr<FileFlash> opened_backlog,
+        std::string factory,
         hal::Adc& adc,
         hal::Actuators& actuators
     )
         : options{std::move(given)},
           flash{std::move(opened)},
           backlog{std::move(opened_backlog)},
+          factory_model{std::move(factory)},
           link{
               doors.mqtt, doors.clock, doors.chance, mqtt_options(options.provisioning, credential)
           },
@@ -136,7 +119,8 @@ struct Device::Parts {
             log,
             verifier,
             nullptr,
-            backlog.get()
+            backlog.get(),
+            factory::read_model(std::as_bytes(std::span{factory_model})),
         };
         node.emplace(
             hal,
@@ -155,13 +139,14 @@ struct Device::Parts {
     DeviceOptions options;
     std::unique_ptr<FileFlash> flash;
     std::unique_ptr<FileFlash> backlog;  // none: nullptr
+    std::string factory_model;           // none: empty
     MqttLink link;
     HttpFetch fetch;
     HostTime time;
     HostEntropy entropy;
     hal::CountingWatchdog watchdog;
     HostLog log;
-    HostVerifier verifier;
+    Signature verifier;
     std::vector<node::WaitingReading> readings;
     std::vector<node::WaitingDeviceEvent> events;
     std::array<std::vector<std::byte>, 2> arenas;
@@ -196,12 +181,15 @@ Outcome<std::unique_ptr<Device>> Device::make(
         if (!opened) return std::unexpected{opened.error()};
         backlog = *std::move(opened);
     }
+    auto factory_model = factory_model_in(doors, options.directory);
+    if (!factory_model) return std::unexpected{factory_model.error()};
     return std::unique_ptr<Device>{new Device{std::make_unique<Parts>(
         doors,
         std::move(options),
         *credential,
         *std::move(flash),
         std::move(backlog),
+        *std::move(factory_model),
         adc,
         actuators
     )}};

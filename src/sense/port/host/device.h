@@ -3,7 +3,8 @@
 //
 // The machine (Adc, Actuators) is handed in: simulated, recorded or real makes no difference here.
 // make() enrols when the device has no certificate yet; what it keeps lies in `directory` (key,
-// certificates, flash.bin, and backlog.bin: what RAM could not hold for the site).
+// certificates, flash.bin, backlog.bin: what RAM could not hold for the site, and
+// factory_model.bin, which is only read: what it falls back to).
 #pragma once
 
 #include "sense/hal/machine.h"

@@ -2,6 +2,7 @@
 
 #include "sense/factory/page.h"
 #include "sense/port/cortex_m/memory.h"
+#include "sense/port/host/factory_model.h"
 
 #include <algorithm>
 #include <span>
@@ -11,6 +12,7 @@ namespace stator::host {
 namespace {
 
 constexpr std::size_t pem_bytes_max = 8U << 10U;
+static_assert(factory_model_bytes_max <= cortex_m::factory_model_bytes);
 constexpr std::int64_t clocks_differ_s_max = 60;
 
 // The log erased, the file in slot 0.
@@ -68,6 +70,14 @@ Outcome<void> write_factory_image(
             return fail(base::Fault::full, "the firmware is larger than the board's slot");
         const auto area = firmware_area(facts.firmware);
         if (auto done = (*image)->write_at(cortex_m::firmware_at, area); !done) return done;
+    }
+    if (!facts.model.empty()) {
+        std::string area = facts.model;
+        area.resize(cortex_m::factory_model_bytes, '\xFF');
+        auto done = (*image)->write_at(
+            cortex_m::factory_model_at, std::as_bytes(std::span<const char>{area})
+        );
+        if (!done) return done;
     }
     if (auto done = (*image)->write_at(cortex_m::factory_page_at, bytes); !done) return done;
     return (*image)->sync();

@@ -2,7 +2,8 @@
 //
 // 16 MiB, as the emulated board's; the page lies at 4 MiB. Writing it into an image that is there
 // changes only the page: what the device keeps stays. A firmware is written as the factory's, into
-// the first slot; whatever ran before is forgotten then.
+// the first slot; whatever ran before is forgotten then. A model is what the board falls back to:
+// it lies behind the page, where no update writes.
 #pragma once
 
 #include "sense/port/cortex_m/memory.h"
@@ -29,6 +30,7 @@ struct FactoryFacts {
     std::uint16_t time_port = 123;
     std::uint32_t interval_ms = 1'000;
     std::string firmware;  // packed; empty: the board has one
+    std::string model;     // of make_factory_model(); empty: what is there stays
 };
 
 [[nodiscard]] Outcome<void> write_factory_image(
