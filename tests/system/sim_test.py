@@ -56,6 +56,18 @@ class Sim(unittest.TestCase):
         done, _ = self.control("--no-load-change")
         self.assertIn("trainings 1,", done.stdout)
 
+    def test_a_broken_sensor_is_an_alarm_of_its_own_and_no_machine_fault(self):
+        for channel, fault in (("vibration", "stuck"), ("sound", "saturated"),
+                               ("temperature", "disconnected"), ("vibration", "noisy")):
+            done, trace = self.control("--no-fault", "--no-load-change", "--seconds", "90",
+                                       "--sensor-fault", f"{channel}={fault}")
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn(f'"event":"sensor-fault","channel":"{channel}","fault":"{fault}"', trace)
+            self.assertIn(f"14333616: sensor {channel} {fault}\n", trace)
+            self.assertNotRegex(trace, r"14333616: level [12] at")
+            self.assertIn("actions 0,", done.stdout)
+            self.assertRegex(done.stdout, r"level 1 runs \S+ \(release 1\)")
+
     def test_a_healthy_motor_opens_no_valve(self):
         # A minute and a half of it here, ten minutes with --long.
         seconds = "600" if LONG else "90"

@@ -56,9 +56,9 @@ function episode(item: Episode): HTMLElement {
     .map(([name, share]) => `${name} ${Math.round(share * 100)} %`)
     .join(", ");
   made.append(
-    line("b", `Level ${item.level}: ${item.severity}, peak ${item.peak.toFixed(2)}`),
+    line("b", item.level > 0 ? `Level ${item.level}: ${item.severity}, peak ${item.peak.toFixed(2)}` : item.note),
     line("span", `${lasted} · ${item.state}`),
-    line("span", because ? `because of ${because}` : ""),
+    line("span", because && item.level > 0 ? `because of ${because}` : ""),
   );
   if (item.verdict === "open") {
     const verdicts = line("div", "", "verdicts");

@@ -14,7 +14,9 @@ using nlohmann::json;
 namespace {
 constexpr std::size_t records_at_once = 500;
 constexpr std::size_t episodes_shown = 100;
-constexpr int silence = 0;  // the level of an alarm that nobody sent
+constexpr int silence = 0;   // the level of an alarm that nobody sent
+constexpr int sensors = -1;  // and of one about a device's sensors: a broken one is no
+                             // contribution, but stands there by its name
 
 // Whose word on what: the key of the last message that counted.
 std::string voice_of(std::string_view source, int level, std::string_view device) {
@@ -174,6 +176,37 @@ Outcome<void> Alarm::on_presence(const log::Record& record) {
     return store_->save(episode);
 }
 
+// One episode for all sensors of a device that are broken at a time; the last that is mended ends
+// it.
+Outcome<void> Alarm::on_sensor(
+    const std::string& device, const wire::SensorEvent& event, std::int64_t unix_ms
+) {
+    auto lasting = store_->lasting(device, sensors);
+    if (!lasting) return std::unexpected(lasting.error());
+    const std::string channel{event.channel.view()};
+    const std::string text = fmt::format("{} {}", channel, wire::name_of(event.fault));
+    alarms::Episode episode;
+    if (*lasting) episode = **lasting;
+    if (event.fault == wire::SensorFault::none) {
+        if (episode.contributions.erase(channel) == 0) return {};
+        if (episode.contributions.empty()) return end(device, sensors, unix_ms, "");
+        return store_->save(episode);
+    }
+    if (!*lasting) {
+        episode.device = device;
+        episode.level = sensors;
+        episode.severity = "potential";
+        episode.start_unix_ms = unix_ms;
+        episode.note = "sensor: " + text;
+        metrics_.add("stator_alarm_raised_total", 1, fmt::format("level=\"{}\"", sensors));
+    } else if (episode.verdict == "open" && episode.note.find(text) == std::string::npos) {
+        episode.note += ", " + text;
+    }
+    episode.contributions[channel] = 1.0;
+    doors_.journal.info("alarm", fmt::format("{}: sensor {}", device, text));
+    return store_->save(episode);
+}
+
 Outcome<void> Alarm::on_control_record(const log::Record& record) {
     if (record.topic.starts_with("stator/presence/")) return on_presence(record);
     if (!record.topic.ends_with("/event")) return {};
@@ -187,8 +220,19 @@ Outcome<void> Alarm::on_control_record(const log::Record& record) {
         if (*since) return Outcome<void>{};
         return end(std::string{device}, level, record.receive_unix_ms, why);
     };
-    if (std::holds_alternative<wire::StartedEvent>(event->what))
-        return end_older(source, 1, "the device started again");
+    if (const auto* sensor = std::get_if<wire::SensorEvent>(&event->what)) {
+        if (!watches(source)) return {};
+        auto is_fresh = fresh(
+            voice_of(source, sensors, source), event->boot, static_cast<std::int64_t>(event->seq)
+        );
+        if (!is_fresh) return std::unexpected(is_fresh.error());
+        return *is_fresh ? on_sensor(source, *sensor, record.receive_unix_ms) : Outcome<void>{};
+    }
+    if (std::holds_alternative<wire::StartedEvent>(event->what)) {
+        const std::string why = "the device started again";
+        if (auto done = end(source, sensors, record.receive_unix_ms, why); !done) return done;
+        return end_older(source, 1, why);
+    }
     const auto* model = std::get_if<wire::ModelEvent>(&event->what);
     if (model == nullptr || model->state != wire::ModelState::confirmed) return {};
     const std::string why = "a new model took over";

@@ -2,7 +2,8 @@
 //
 // It reads the alarm log (level-1 inferences, level-2 alerts) and, from the control log, what ends
 // an alarm without a word: a device that started again, a model that took over; and what raises one
-// by itself: a device that went silent. Duplicates and replays change nothing: a batch is one
+// by itself: a device that went silent, a sensor that is broken (its own alarm, and no word on the
+// machine). Duplicates and replays change nothing: a batch is one
 // transaction, committed before the stream is, and keeps with it how far it read.
 #pragma once
 
@@ -63,6 +64,9 @@ class Alarm {
     [[nodiscard]] Outcome<void> on_alarm_record(const log::Record& record);
     [[nodiscard]] Outcome<void> on_control_record(const log::Record& record);
     [[nodiscard]] Outcome<void> on_presence(const log::Record& record);
+    [[nodiscard]] Outcome<void> on_sensor(
+        const std::string& device, const wire::SensorEvent& event, std::int64_t unix_ms
+    );
     // Did the level say anything of the device since it sent this event?
     [[nodiscard]] Outcome<bool> said_since(
         const std::string& source,

@@ -253,6 +253,41 @@ TEST_F(AlarmTest, ASilentDeviceIsAnAlarmUntilItIsBack) {
     EXPECT_NE(episodes().front().end_unix_ms, 0);
 }
 
+// Missing, stuck and flat sensors are alarms of their own: what the machine does is another matter.
+TEST_F(AlarmTest, BrokenSensorsAreOneAlarmOfTheirOwnUntilTheLastIsMended) {
+    const auto sensor = [&](int seq, const char* channel, const char* fault, int boot = 1) {
+        event(
+            pump,
+            fmt::format(R"("event":"sensor-fault","channel":"{}","fault":"{}")", channel, fault),
+            boot,
+            seq
+        );
+        step();
+    };
+    level1(1, 0.9, true);
+    sensor(2, "vibration", "stuck");
+    sensor(3, "temperature", "noisy");
+    ASSERT_THAT(episodes(), SizeIs(2));
+    EXPECT_EQ(episodes()[1].level, -1);
+    EXPECT_EQ(episodes()[1].note, "sensor: vibration stuck, temperature noisy");
+    EXPECT_EQ(episodes()[0].level, 1);
+    EXPECT_EQ(episodes()[0].end_unix_ms, 0) << "the machine's alarm goes on";
+    sensor(4, "vibration", "none");
+    EXPECT_EQ(episodes()[1].end_unix_ms, 0);
+    sensor(5, "temperature", "none");
+    EXPECT_NE(episodes()[1].end_unix_ms, 0);
+    sensor(2, "vibration", "stuck");  // said again after a lost connection
+    ASSERT_THAT(episodes(), SizeIs(2));
+    sensor(6, "sound", "disconnected");
+    ASSERT_THAT(episodes(), SizeIs(3));
+    event(pump, R"("event":"started","firmware":"","model":"")", 2, 1);
+    step();
+    EXPECT_NE(episodes()[2].end_unix_ms, 0);
+    sensor(2, "sound", "disconnected", 2);  // it lasts: the device says so anew
+    ASSERT_THAT(episodes(), SizeIs(4));
+    EXPECT_EQ(episodes()[3].end_unix_ms, 0);
+}
+
 TEST_F(AlarmTest, AVerdictAcknowledgesAndOutlivesTheEpisode) {
     level1(1, 0.9, true);
     step();

@@ -123,6 +123,11 @@ void add_sim(CLI::App& program, Chosen& chosen) {
     sim->add_flag("--no-load-change{false}", options->change_load, "The load stays as it is");
     sim->add_flag("--block-backup", options->block_backup, "The backup pump gives no flow");
     sim->add_flag("--flip-model-byte", options->flip_model_byte, "One byte of the second model");
+    sim->add_option(
+        "--sensor-fault",
+        options->sensor_fault,
+        "CHANNEL=stuck, saturated, disconnected or noisy: a sensor breaks, not the motor"
+    );
     sim->add_option("--seconds", options->seconds, "Virtual time without an end of the story");
     sim->callback([options, &chosen] {
         chosen.run = [options] { return rehearsal::run(*options); };

@@ -1,4 +1,5 @@
 #include "app/parts/machine.h"
+#include "sense/node/sampling.h"
 #include "sim/plant/plant.h"
 #include "world/json/json.h"
 #include "world/tls/tls.h"
@@ -14,7 +15,7 @@ namespace {
 class PlantMachine final : public Machine {
   public:
     PlantMachine(clock::Clock& clock, const asset::Asset& asset, const PlantMachineOptions& options)
-        : clock_{clock}, options_{options}, plant_{options.seed, asset} {
+        : clock_{clock}, asset_{asset}, options_{options}, plant_{options.seed, asset} {
         start_us_ = clock.monotonic_us();
         plant_.set_backup_blocked(options.backup_blocked);
     }
@@ -33,10 +34,12 @@ class PlantMachine final : public Machine {
 
   private:
     [[nodiscard]] Outcome<void> act(const json& order);
+    [[nodiscard]] Outcome<void> break_sensor(const std::string& channel, const std::string& fault);
     [[nodiscard]] std::string account() const;
     [[nodiscard]] std::int64_t unix_ms_of(double plant_s) const;
 
     clock::Clock& clock_;
+    const asset::Asset& asset_;
     PlantMachineOptions options_;
     plant::Plant plant_;
     std::int64_t start_us_ = 0;
@@ -60,6 +63,23 @@ std::string PlantMachine::account() const {
     return json{{"faults", faults}}.dump();
 }
 
+Outcome<void> PlantMachine::break_sensor(const std::string& channel, const std::string& fault) {
+    std::size_t index = 0;
+    while (index < asset_.channels.size() && asset_.channels[index].name.view() != channel)
+        ++index;
+    if (index == asset_.channels.size())
+        return fail(base::Fault::bad_input, "the motor has no sensor called " + channel);
+    using enum signal::SensorFault;
+    for (const auto known : {none, stuck, saturated, disconnected, noisy}) {
+        if (wire::name_of(node::on_the_wire(known)) != fault) continue;
+        plant_.set_sensor_fault(index, known);
+        return {};
+    }
+    return fail(
+        base::Fault::bad_input, "a sensor is stuck, saturated, disconnected, noisy or none of these"
+    );
+}
+
 Outcome<void> PlantMachine::act(const json& order) {
     const std::string action = stator::json::text_of(order, "action");
     if (action == "break") {
@@ -79,9 +99,16 @@ Outcome<void> PlantMachine::act(const json& order) {
         plant_.set_load(stator::json::number_of(order, "level"));
     } else if (action == "block-backup") {
         plant_.set_backup_blocked(stator::json::flag_of(order, "blocked", true));
+    } else if (action == "exclude-backup") {
+        plant_.set_excluded(stator::json::flag_of(order, "excluded", true));
+    } else if (action == "sensor") {
+        return break_sensor(
+            stator::json::text_of(order, "channel"), stator::json::text_of(order, "fault")
+        );
     } else if (action != "reveal") {
         return fail(
-            base::Fault::bad_input, "an action is break, repair, load, block-backup or reveal"
+            base::Fault::bad_input,
+            "an action is break, repair, load, block-backup, exclude-backup, sensor or reveal"
         );
     }
     return {};

@@ -56,7 +56,7 @@ std::string try_channels(hal::Adc& adc, const asset::Asset& asset) {
         if (fault != signal::SensorFault::none)
             sensor = wire::name_of(node::on_the_wire(fault));
         else if (value < it.plausible_min || value > it.plausible_max)
-            sensor = "not plausible";
+            sensor = wire::name_of(wire::SensorFault::implausible);
         text += fmt::format(
             "{:<16} {:>7} {:>9.1f} {:>7} {:>12.4f} {:<6} {}\n",
             it.name.view(),

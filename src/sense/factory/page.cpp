@@ -56,6 +56,7 @@ void write_asset(wire::Writer& writer, const asset::Asset& asset) {
             .member("min", channel.plausible_min)
             .member("max", channel.plausible_max)
             .member("countsMax", channel.counts_max)
+            .member("stuckS", channel.stuck_after_s)
             .end_object();
     writer.end_array().key("features").begin_array();
     for (const asset::Feature& feature : asset.features)
@@ -137,6 +138,7 @@ bool read_channel(const Value& value, asset::Asset& asset) {
     in.number("min", channel.plausible_min);
     in.number("max", channel.plausible_max);
     in.whole("countsMax", channel.counts_max, 1, 0xFFFF);
+    if (value.member("stuckS")) in.whole("stuckS", channel.stuck_after_s, 0, 0x7FFF'FFFF);
     return in.fine() && asset.channels.push_back(channel);
 }
 

@@ -53,6 +53,7 @@ TEST(FactoryPage, says_what_was_written_into_it) {
         EXPECT_EQ(asset.channels[i].calibration.zero_counts, was.calibration.zero_counts);
         EXPECT_EQ(asset.channels[i].calibration.unit_per_count, was.calibration.unit_per_count);
         EXPECT_EQ(asset.channels[i].plausible_max, was.plausible_max);
+        EXPECT_EQ(asset.channels[i].stuck_after_s, was.stuck_after_s);
     }
     EXPECT_EQ(asset::feature_set_hash(asset), asset::feature_set_hash(written.facts.asset));
     EXPECT_EQ(asset.effect_flow_min, written.facts.asset.effect_flow_min);

@@ -251,7 +251,7 @@ void Node::read() {
     reading.time_unix_ms = hal_.time.unix_ms();
     reading.clock_synced = hal_.time.synced();
     reading.features.fill(std::nanf(""));
-    const bool whole = sampling_.read(reading.features);
+    const bool whole = sampling_.read(reading.features, now_us_);
     tell_sensor_faults();
     ++readings_;
     firmware_.count_reading();

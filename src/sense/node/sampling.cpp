@@ -29,12 +29,19 @@ Sampling::Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint
         assert(counts_.size() >= signal::frame_samples(channel.sampling));
 }
 
-SensorFault Sampling::read_channel(std::size_t channel, std::span<float> features) {
+SensorFault Sampling::read_channel(
+    std::size_t channel, std::span<float> features, std::int64_t now_us
+) {
     const asset::Channel& it = asset_.channels[channel];
     const auto frame = counts_.first(signal::frame_samples(it.sampling));
     if (!adc_.read(channel, frame)) return SensorFault::disconnected;
     const auto fault = signal::sensor_fault(it.sampling, frame, it.counts_max);
     if (fault != signal::SensorFault::none) return on_the_wire(fault);
+    if (it.sampling == asset::Sampling::slow) {
+        const std::int64_t still_us = stillness_[channel].after(frame, now_us);
+        if (it.stuck_after_s != 0 && still_us >= std::int64_t{it.stuck_after_s} * 1'000'000)
+            return SensorFault::stuck;
+    }
     signal::extract(asset_, channel, frame, workspace_, features);
     const auto primary =
         it.sampling == asset::Sampling::slow ? asset::Statistic::mean : asset::Statistic::rms;
@@ -43,15 +50,15 @@ SensorFault Sampling::read_channel(std::size_t channel, std::span<float> feature
         if (feature.channel != channel || feature.statistic != primary) continue;
         // No machine does that: the sensor, or its calibration, is wrong.
         if (features[i] < it.plausible_min || features[i] > it.plausible_max)
-            return SensorFault::saturated;
+            return SensorFault::implausible;
     }
     return SensorFault::none;
 }
 
-bool Sampling::read(std::span<float> features) {
+bool Sampling::read(std::span<float> features, std::int64_t now_us) {
     bool whole = true;
     for (std::size_t channel = 0; channel < asset_.channels.size(); ++channel) {
-        faults_[channel] = read_channel(channel, features);
+        faults_[channel] = read_channel(channel, features, now_us);
         if (faults_[channel] == SensorFault::none) continue;
         whole = false;
         for (std::size_t i = 0; i < asset_.features.size(); ++i)

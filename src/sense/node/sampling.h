@@ -1,7 +1,7 @@
 // Sampling reads one frame of every channel and makes the asset's features of it.
 //
-// A channel that is stuck, saturated, disconnected or noisy is a sensor fault, not a machine fault:
-// its features are missing (NaN) and the change is told once.
+// A channel that is stuck, saturated, disconnected, noisy or beyond what is plausible is a sensor
+// fault, not a machine fault: its features are missing (NaN) and the change is told once.
 #pragma once
 
 #include "sense/hal/machine.h"
@@ -25,18 +25,21 @@ class Sampling {
     Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts);
 
     // False when a feature is missing. `features` has room for features_max.
-    [[nodiscard]] bool read(std::span<float> features);
+    [[nodiscard]] bool read(std::span<float> features, std::int64_t now_us);
 
     // What has changed since it was last asked.
     [[nodiscard]] std::optional<wire::SensorFault> fault_news(std::size_t channel);
 
   private:
-    [[nodiscard]] wire::SensorFault read_channel(std::size_t channel, std::span<float> features);
+    [[nodiscard]] wire::SensorFault read_channel(
+        std::size_t channel, std::span<float> features, std::int64_t now_us
+    );
 
     hal::Adc& adc_;
     const asset::Asset& asset_;
     std::span<std::uint16_t> counts_;
     signal::Workspace workspace_;
+    std::array<signal::Stillness, asset::channels_max> stillness_;
     std::array<wire::SensorFault, asset::channels_max> faults_{};
     std::array<wire::SensorFault, asset::channels_max> told_{};
 };

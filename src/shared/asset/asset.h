@@ -55,6 +55,8 @@ struct Channel {
     float plausible_min = -1e9F;  // outside: a sensor fault, not a machine fault
     float plausible_max = 1e9F;
     std::uint16_t counts_max = 4095;  // of its converter: 12 bit
+    // A slow channel whose every sample has been one count for so long is stuck; 0: never.
+    std::uint32_t stuck_after_s = 21'600;
 };
 
 struct Feature {

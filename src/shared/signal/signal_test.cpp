@@ -182,6 +182,52 @@ TEST(SensorFault, EachKindIsTold) {
     for (std::size_t i = 0; i < frame.size(); ++i)
         frame[i] = static_cast<std::uint16_t>(i % 2 == 0 ? 900 : 2900);
     EXPECT_EQ(sensor_fault(asset::Sampling::slow, frame), SensorFault::noisy);
+    EXPECT_EQ(sensor_fault(asset::Sampling::waveform, frame), SensorFault::noisy);
+}
+
+// What a machine does at full scale, and the impacts of a bearing that ring at 3.5 kHz.
+TEST(SensorFault, AMachineAtFullScaleIsNoNoise) {
+    std::vector<std::uint16_t> frame(waveform_samples);
+    const auto fault_of = [&](auto&& value) {
+        for (std::size_t i = 0; i < frame.size(); ++i)
+            frame[i] = static_cast<std::uint16_t>(std::clamp(
+                std::lround(2048 + value(static_cast<double>(i) / sampling_rate_hz)), 25L, 4070L
+            ));
+        return sensor_fault(asset::Sampling::waveform, frame);
+    };
+    for (double hz = 10; hz <= 1000; hz *= 1.5)
+        EXPECT_EQ(
+            fault_of([&](double s) { return 2000 * std::sin(2 * pi * hz * s); }), SensorFault::none
+        ) << hz;
+    EXPECT_EQ(
+        fault_of([](double s) {
+            const double since = std::fmod(s, 1.0 / 90);
+            return 2000 * std::exp(-since / 1e-3) * std::sin(2 * pi * 3500 * since);
+        }),
+        SensorFault::none
+    );
+    std::uint32_t state = 1;
+    EXPECT_EQ(
+        fault_of([&](double) {
+            state = state * 1'664'525U + 1'013'904'223U;
+            return static_cast<double>(state >> 20U) - 2048;
+        }),
+        SensorFault::noisy
+    );
+}
+
+TEST(SensorFault, ASlowChannelIsStillFromTheFirstOfEqualFramesOn) {
+    Stillness stillness;
+    std::vector<std::uint16_t> frame(slow_samples, 1000);
+    EXPECT_EQ(stillness.after(frame, 5), 0);
+    EXPECT_EQ(stillness.after(frame, 105), 100);
+    frame[3] = 1001;
+    EXPECT_EQ(stillness.after(frame, 205), 0);
+    std::ranges::fill(frame, std::uint16_t{1001});
+    EXPECT_EQ(stillness.after(frame, 305), 0);
+    EXPECT_EQ(stillness.after(frame, 405), 100);
+    std::ranges::fill(frame, std::uint16_t{1002});
+    EXPECT_EQ(stillness.after(frame, 505), 0);
 }
 
 }  // namespace

@@ -110,7 +110,14 @@ enum class ActionState : std::uint8_t {
     effect_not_observed,
     released,
 };
-enum class SensorFault : std::uint8_t { none, stuck, saturated, disconnected, noisy };
+enum class SensorFault : std::uint8_t {
+    none,
+    stuck,
+    saturated,
+    disconnected,
+    noisy,
+    implausible,  // within the converter's range, beyond what the machine can do
+};
 
 [[nodiscard]] std::string_view name_of(ModelState state);
 [[nodiscard]] std::string_view name_of(ActionState state);

@@ -37,8 +37,8 @@ inline constexpr Names<ActionState, 7> action_state_names{
      "effect-not-observed",
      "released"}
 };
-inline constexpr Names<SensorFault, 5> sensor_fault_names{
-    {"none", "stuck", "saturated", "disconnected", "noisy"}
+inline constexpr Names<SensorFault, 6> sensor_fault_names{
+    {"none", "stuck", "saturated", "disconnected", "noisy", "implausible"}
 };
 inline constexpr Names<Order, 10> order_names{
     {"extract-data",

@@ -218,7 +218,34 @@ base::Result<void> Plant::read(std::size_t channel, std::span<std::uint16_t> cou
         for (std::uint16_t& count : counts)
             count = static_cast<std::uint16_t>(2048.0 + 2.0 * noise_.normal());
     }
+    spoil(sensor_faults_[channel], counts, it.counts_max);
     return {};
+}
+
+void Plant::set_sensor_fault(std::size_t channel, signal::SensorFault fault) {
+    if (channel < sensor_faults_.size()) sensor_faults_[channel] = fault;
+}
+
+void Plant::spoil(signal::SensorFault fault, std::span<std::uint16_t> counts, std::uint16_t most) {
+    switch (fault) {
+        case signal::SensorFault::none:
+            break;
+        case signal::SensorFault::stuck:
+            std::ranges::fill(counts, static_cast<std::uint16_t>(most / 3));
+            break;
+        case signal::SensorFault::saturated:  // a supply that sags: it meets the rail again and
+                                              // again
+            for (std::size_t i = 0; i < counts.size(); i += 3)
+                counts[i] = most;
+            break;
+        case signal::SensorFault::disconnected:
+            std::ranges::fill(counts, std::uint16_t{0});
+            break;
+        case signal::SensorFault::noisy:  // a loose contact
+            for (std::uint16_t& count : counts)
+                count = static_cast<std::uint16_t>(most * (0.05 + 0.9 * noise_.uniform()));
+            break;
+    }
 }
 
 base::Result<float> Plant::backup_flow_l_per_min() {

@@ -14,8 +14,10 @@
 
 #include "sense/hal/machine.h"
 #include "shared/asset/asset.h"
+#include "shared/signal/sensor_fault.h"
 #include "sim/plant/noise.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,6 +59,12 @@ class Plant final : public hal::Adc, public hal::Actuators {
 
     void set_backup_blocked(bool blocked) { backup_blocked_ = blocked; }
 
+    // The other machine's contact: the backup line may not run.
+    void set_excluded(bool excluded) { excluded_ = excluded; }
+
+    // What is wrong with a channel's sensor, whatever the motor does; none: nothing any more.
+    void set_sensor_fault(std::size_t channel, signal::SensorFault fault);
+
     [[nodiscard]] double severity() const;
 
     [[nodiscard]] const std::vector<Fault>& account() const { return faults_; }
@@ -86,6 +94,7 @@ class Plant final : public hal::Adc, public hal::Actuators {
     void start(Kind kind, double onset_s, double growth_s);
     void step_thermal(double duration_s);
 
+    void spoil(signal::SensorFault fault, std::span<std::uint16_t> counts, std::uint16_t most);
     void write_current(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
     void write_temperature(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
     void write_vibration(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
@@ -104,6 +113,8 @@ class Plant final : public hal::Adc, public hal::Actuators {
     double load_ = 0.0;
     bool backup_blocked_ = false;
     bool pump_on_ = false;
+    bool excluded_ = false;
+    std::array<signal::SensorFault, asset::channels_max> sensor_faults_{};
     std::uint8_t valve_degrees_ = 0;
     std::vector<Fault> faults_;  // the last may be the present one
 };

@@ -134,6 +134,7 @@ Outcome<void> Recording::read_rows(
         asset::Channel channel;
         channel.name = asset::Name{name};
         channel.counts_max = counts_max;
+        channel.stuck_after_s = 0;  // a value may have been recorded again and again
         const asset::Feature feature{
             .channel = static_cast<std::uint8_t>(asset_.channels.size()),
             .statistic = asset::Statistic::mean

@@ -62,6 +62,7 @@ class Rehearsal {
     [[nodiscard]] stator::Outcome<void> turn();
     [[nodiscard]] stator::Outcome<void> turn_part(part::Part& part);
     void follow_story();
+    [[nodiscard]] stator::Outcome<void> break_sensor();
     [[nodiscard]] stator::Outcome<void> read_log(Outcome& outcome);
 
     Options options_;
@@ -72,6 +73,7 @@ class Rehearsal {
     std::vector<std::unique_ptr<part::Part>> parts_;
     std::unique_ptr<http::Server> node_server_;
     std::optional<story::Story> story_;
+    bool sensor_broken_ = false;
     std::string log_text_;
 };
 
@@ -156,11 +158,32 @@ void Rehearsal::follow_story() {
     world_.device_http.tamper(options_.flip_model_byte && late);
 }
 
+stator::Outcome<void> Rehearsal::break_sensor() {
+    if (sensor_broken_ || options_.sensor_fault.empty()) return {};
+    if (story_->chapter() < story::Chapter::calm) return {};
+    sensor_broken_ = true;
+    const std::size_t equals = options_.sensor_fault.find('=');
+    http::ClientRequest order;
+    order.method = "POST";
+    order.url = fmt::format("http://127.0.0.1:{}/plant", config_.ports.ops_node);
+    order.headers["authorization"] = "Bearer " + plant_token_;
+    order.body = fmt::format(
+        R"({{"action":"sensor","channel":"{}","fault":"{}"}})",
+        options_.sensor_fault.substr(0, equals),
+        equals == std::string::npos ? "" : options_.sensor_fault.substr(equals + 1)
+    );
+    const auto reply = world_.http.request(order);
+    if (!reply) return std::unexpected(reply.error());
+    if (reply->status != 200) return fail(base::Fault::bad_input, reply->body);
+    return {};
+}
+
 stator::Outcome<void> Rehearsal::turn() {
     static_cast<void>(world_.mqtt.step());
     for (const auto& part : parts_)
         if (auto done = turn_part(*part); !done) return done;
     follow_story();
+    if (auto done = break_sensor(); !done) return done;
     world_.clock.wait_us(turn_us);
     return {};
 }

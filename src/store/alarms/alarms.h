@@ -1,8 +1,9 @@
 // Alarms keeps the facts of every alarm's life: one row an episode, from raised to ended.
 //
-// An episode belongs to one device and level (1 device, 2 edge, 0 silence) and there is at most one
-// that lasts. A verdict is a person's word on it; "open" until then. Rows recorded inside an
-// episode do not train unless its verdict is "false". One process writes; others open it read-only.
+// An episode belongs to one device and level (1 device, 2 edge, 0 silence, -1 sensors) and there is
+// at most one that lasts. A verdict is a person's word on it; "open" until then. Rows recorded
+// inside an episode do not train unless its verdict is "false". One process writes; others open it
+// read-only.
 #pragma once
 
 #include "world/database/database.h"
