@@ -1,5 +1,6 @@
 #include "app/config/config.h"
 
+#include "app/config/assets.h"
 #include "app/config/keys.h"
 #include "world/settings/read_toml.h"
 
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 namespace stator::config {
 
@@ -51,102 +51,6 @@ Outcome<std::string> scalar(const toml::node& node, const std::string& where) {
     return fail(base::Fault::bad_input, where + " must be a text or a number");
 }
 
-class AssetReader {
-  public:
-    AssetReader(const toml::table& table, std::string where)
-        : table_{table}, where_{std::move(where)} {}
-
-    Outcome<asset::Asset> read() {
-        asset::Asset made;
-        const std::string profile = text("profile");
-        if (profile == "shaded-pole-motor") {
-            made = asset::shaded_pole_motor();
-        } else if (!profile.empty()) {
-            return wrong("profile", "is not known; there is shaded-pole-motor");
-        }
-        for (const auto& [name, member] :
-             {std::pair{"id", &asset::Asset::id},
-              std::pair{"title", &asset::Asset::title},
-              std::pair{"device", &asset::Asset::device},
-              std::pair{"class", &asset::Asset::device_class}}) {
-            const std::string value = text(name);
-            if (!value.empty() && !(made.*member).assign(value))
-                return wrong(name, "is longer than 32 bytes");
-        }
-        if (made.id.empty()) return wrong("id", "is missing");
-        const std::string mode = text("mode");
-        if (mode == "act") {
-            made.mode = asset::Mode::act;
-        } else if (mode.empty() || mode == "observe") {
-            made.mode = asset::Mode::observe;
-        } else {
-            return wrong("mode", "must be observe or act");
-        }
-        number("effect_flow_min_l_per_min", made.effect_flow_min);
-        number("severity_potential", made.severity_potential);
-        number("severity_imminent", made.severity_imminent);
-        if (auto done = channels(made); !done) return std::unexpected(done.error());
-        for (const auto& [key, node] : table_)
-            if (!seen_.contains(std::string{key.str()}))
-                return wrong(std::string{key.str()}, "is an unknown key");
-        return made;
-    }
-
-  private:
-    std::unexpected<Error> wrong(const std::string& key, const std::string& why) const {
-        return fail(base::Fault::bad_input, fmt::format("{}: {} {}", where_, key, why));
-    }
-
-    std::string text(const std::string& key) {
-        seen_.insert(key);
-        return table_[key].value_or(std::string{});
-    }
-
-    void number(const std::string& key, float& into) {
-        seen_.insert(key);
-        if (const auto value = table_[key].value<double>()) into = static_cast<float>(*value);
-    }
-
-    // A channel more than the profile's: its features are its primary statistic.
-    Outcome<void> channels(asset::Asset& made) {
-        seen_.insert("channel");
-        const toml::array* list = table_["channel"].as_array();
-        if (list == nullptr) return {};
-        for (const toml::node& node : *list) {
-            const toml::table* table = node.as_table();
-            if (table == nullptr) return wrong("channel", "must be a table: [[asset.channel]]");
-            asset::Channel channel;
-            const std::string name = (*table)["name"].value_or(std::string{});
-            if (name.empty() || !channel.name.assign(name))
-                return wrong("channel", "needs a name of at most 32 bytes");
-            channel.unit = asset::Name{(*table)["unit"].value_or(std::string{})};
-            const std::string sampling = (*table)["sampling"].value_or(std::string{"slow"});
-            if (sampling != "slow" && sampling != "waveform")
-                return wrong("channel " + name, "has a sampling other than slow or waveform");
-            channel.sampling =
-                sampling == "slow" ? asset::Sampling::slow : asset::Sampling::waveform;
-            channel.calibration.zero_counts = (*table)["zero_counts"].value_or(0.0F);
-            channel.calibration.unit_per_count = (*table)["unit_per_count"].value_or(1.0F);
-            channel.calibration.offset = (*table)["offset"].value_or(0.0F);
-            channel.counts_max = (*table)["counts_max"].value_or(channel.counts_max);
-            channel.plausible_min = (*table)["plausible_min"].value_or(channel.plausible_min);
-            channel.plausible_max = (*table)["plausible_max"].value_or(channel.plausible_max);
-            const auto index = static_cast<std::uint8_t>(made.channels.size());
-            const auto statistic = channel.sampling == asset::Sampling::slow
-                                       ? asset::Statistic::mean
-                                       : asset::Statistic::rms;
-            if (!made.channels.push_back(channel) ||
-                !made.features.push_back({.channel = index, .statistic = statistic}))
-                return wrong("channel " + name, "is one too many");
-        }
-        return {};
-    }
-
-    const toml::table& table_;
-    std::string where_;
-    std::set<std::string> seen_;
-};
-
 Outcome<void> read_assets(Config& config, const toml::node& node, const std::string& file) {
     const toml::array* list = node.as_array();
     if (list == nullptr) return fail(base::Fault::bad_input, file + ": write [[asset]]");
@@ -154,8 +58,7 @@ Outcome<void> read_assets(Config& config, const toml::node& node, const std::str
     for (const toml::node& item : *list) {
         const toml::table* table = item.as_table();
         if (table == nullptr) return fail(base::Fault::bad_input, file + ": write [[asset]]");
-        const std::string where = fmt::format("{}:{}: asset", file, item.source().begin.line);
-        auto made = AssetReader{*table, where}.read();
+        auto made = read_asset(*table, file);
         if (!made) return std::unexpected(made.error());
         config.assets.push_back(*made);
     }
@@ -234,37 +137,6 @@ std::string ports_toml(const Ports& ports) {
     for (const Key& key : keys())
         if (key.name.starts_with("ports."))
             text += fmt::format("{} = {}\n", key.name.substr(6), key.get(config));
-    return text;
-}
-
-std::string asset_toml(const asset::Asset& asset) {
-    const bool known =
-        asset::feature_set_hash(asset) == asset::feature_set_hash(asset::shaded_pole_motor());
-    std::string text = fmt::format(
-        "\n[[asset]]\nid = \"{}\"\ntitle = \"{}\"\ndevice = \"{}\"\nclass = \"{}\"\n{}"
-        "mode = \"{}\"  # observe: never actuates; act: may open the valve and start the pump\n"
-        "effect_flow_min_l_per_min = {}\n",
-        asset.id.view(),
-        asset.title.view(),
-        asset.device.view(),
-        asset.device_class.view(),
-        known ? "profile = \"shaded-pole-motor\"\n" : "",
-        asset.mode == asset::Mode::act ? "act" : "observe",
-        asset.effect_flow_min
-    );
-    if (known) return text;
-    for (const asset::Channel& channel : asset.channels)
-        text += fmt::format(
-            "[[asset.channel]]\nname = \"{}\"\nunit = \"{}\"\nsampling = \"{}\"\n"
-            "zero_counts = {}\nunit_per_count = {}\noffset = {}\ncounts_max = {}\n",
-            channel.name.view(),
-            channel.unit.view(),
-            channel.sampling == asset::Sampling::slow ? "slow" : "waveform",
-            channel.calibration.zero_counts,
-            channel.calibration.unit_per_count,
-            channel.calibration.offset,
-            channel.counts_max
-        );
     return text;
 }
 

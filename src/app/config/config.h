@@ -130,7 +130,6 @@ using Environment = std::map<std::string, std::string>;
 [[nodiscard]] Outcome<void> read_environment(Config& config, const Environment& environment);
 // What a new site's stator.toml says, with a line of comment for each key.
 [[nodiscard]] std::string default_toml(const Config& config, bool demo);
-[[nodiscard]] std::string asset_toml(const asset::Asset& asset);  // one [[asset]]
 [[nodiscard]] std::string ports_toml(const Ports& ports);
 [[nodiscard]] Outcome<const asset::Asset*> asset_of_device(
     const Config& config, std::string_view device

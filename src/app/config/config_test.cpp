@@ -56,6 +56,161 @@ TEST(Config, AnAssetObservesUnlessItSaysAct) {
     EXPECT_EQ(config.assets.at(0).mode, asset::Mode::observe);
 }
 
+constexpr std::string_view motor = "[[asset]]\nid = \"a\"\nprofile = \"shaded-pole-motor\"\n";
+
+// What is wrong with an asset of the profile and these lines; empty when nothing is.
+std::string wrong_with(const std::string& lines) {
+    Config config;
+    const auto done = read_toml(config, std::string{motor} + lines, "stator.toml");
+    return done ? "" : done.error().what;
+}
+
+asset::Asset asset_with(const std::string& lines) {
+    Config config;
+    const auto done = read_toml(config, std::string{motor} + lines, "stator.toml");
+    EXPECT_TRUE(done) << done.error().what;
+    return config.assets.at(0);
+}
+
+TEST(Config, AChannelOfTheProfileIsCalibratedByItsName) {
+    const asset::Asset profile = asset::shaded_pole_motor();
+    const asset::Asset made = asset_with(
+        "[[asset.channel]]\nname = \"vibration\"\nzero_counts = 2031.5\nunit_per_count = 0.0079\n"
+        "plausible_max = 8\nstuck_after_s = 60\n"
+    );
+    ASSERT_EQ(made.channels.size(), profile.channels.size());
+    EXPECT_EQ(asset::feature_set_hash(made), asset::feature_set_hash(profile));
+    EXPECT_EQ(made.channels[2].calibration.zero_counts, 2031.5F);
+    EXPECT_EQ(made.channels[2].calibration.unit_per_count, 0.0079F);
+    EXPECT_EQ(made.channels[2].plausible_max, 8.0F);
+    EXPECT_EQ(made.channels[2].stuck_after_s, 60U);
+    EXPECT_EQ(made.channels[2].unit, profile.channels[2].unit);
+    EXPECT_EQ(made.channels[2].sampling, asset::Sampling::waveform);
+    EXPECT_EQ(
+        made.channels[3].calibration.unit_per_count, profile.channels[3].calibration.unit_per_count
+    );
+}
+
+TEST(Config, FurtherStatisticsOfAChannelBecomeFeaturesBehindTheProfiles) {
+    const asset::Asset made = asset_with(
+        "[[asset.channel]]\nname = \"current\"\nstatistics = [\"rms\", \"crest\", \"peak_hz\"]\n"
+        "[[asset.channel]]\nname = \"pressure\"\nunit = \"bar\"\nstatistics = [\"peak\"]\n"
+    );
+    std::string names;
+    for (std::size_t i = 12; i < made.features.size(); ++i)
+        names += std::string{asset::feature_name(made, i).view()} + ' ';
+    EXPECT_EQ(names, "current_crest current_peak_hz pressure pressure_peak ");
+}
+
+TEST(Config, WhatIsWrongWithAChannelIsNamedWithFileAndLine) {
+    const auto channel = [](const std::string& lines) {
+        return wrong_with("[[asset.channel]]\nname = \"sound\"\n" + lines);
+    };
+    EXPECT_EQ(
+        channel("zero_count = 5\n"), "stator.toml:6: channel sound: zero_count is an unknown key"
+    );
+    EXPECT_EQ(
+        channel("zero_counts = \"5\"\n"),
+        "stator.toml:6: channel sound: zero_counts must be a number from -1e+30 to 1e+30"
+    );
+    EXPECT_EQ(
+        channel("[[asset.channel]]\nname = \"sound\"\n"),
+        "stator.toml:7: channel sound: name is there a second time"
+    );
+    EXPECT_EQ(
+        channel("sampling = \"slow\"\n"),
+        "stator.toml:6: channel sound: sampling is waveform in the profile"
+    );
+    EXPECT_EQ(
+        channel("counts_max = 70000\n"),
+        "stator.toml:6: channel sound: counts_max must be a whole number from 1 to 65535"
+    );
+    EXPECT_EQ(
+        channel("plausible_max = -1\n"),
+        "stator.toml:6: channel sound: plausible_max must be more than plausible_min"
+    );
+    EXPECT_EQ(
+        channel("statistics = [\"rms\", \"crust\"]\n"),
+        "stator.toml:6: channel sound: statistics has \"crust\", which is none"
+    );
+    EXPECT_EQ(
+        wrong_with("[[asset.channel]]\nname = \"temperature\"\nstatistics = [\"band_low\"]\n"),
+        "stator.toml:6: channel temperature: statistics has band_low, which needs a waveform"
+    );
+    EXPECT_NE(
+        wrong_with("[[asset.channel]]\nunit = \"A\"\n").find("name must be"), std::string::npos
+    );
+    EXPECT_NE(
+        wrong_with("[[asset.channel]]\nname = \"sound_band_mid\"\n")
+            .find("two features sound_band_mid"),
+        std::string::npos
+    );
+}
+
+TEST(Config, TheInterlocksLimitsAreKeysOfTheAssetAndHeldToWhatMakesSense) {
+    const asset::Asset made = asset_with(
+        "backup_min_on_ms = 3000\nbackup_min_off_ms = 60000\nbackup_starts_per_hour = 4\n"
+        "backup_dead_man_ms = 0\nbackup_request_expiry_ms = 5000\neffect_timeout_ms = 9000\n"
+    );
+    const interlock::Rules want{
+        .min_on_ms = 3'000,
+        .min_off_ms = 60'000,
+        .starts_per_hour = 4,
+        .dead_man_ms = 0,
+        .expiry_ms = 5'000
+    };
+    EXPECT_EQ(made.interlock, want);
+    EXPECT_EQ(made.effect_timeout_ms, 9'000U);
+    EXPECT_EQ(
+        wrong_with("backup_starts_per_hour = 33\n"),
+        "stator.toml:4: asset a: backup_starts_per_hour must be a whole number from 1 to 32"
+    );
+    EXPECT_EQ(
+        wrong_with("backup_dead_man_ms = 500\n"),
+        "stator.toml:4: asset a: backup_dead_man_ms must be 0 (none) or at least 1000"
+    );
+    EXPECT_EQ(
+        wrong_with("backup_min_on_ms = 40000\n").substr(0, 57),
+        "stator.toml:1: asset a: backup_dead_man_ms is less than b"
+    );
+    EXPECT_NE(wrong_with("backup_min_off_ms = -1\n"), "");
+    EXPECT_NE(wrong_with("backup_request_expiry_ms = 1.5\n"), "");
+    EXPECT_NE(wrong_with("severity_imminent = \"high\"\n"), "");
+}
+
+TEST(Config, AnAssetThatDiffersFromItsProfileReadsBackAsItself) {
+    Config before = pump();
+    asset::Asset& asset = before.assets[0];
+    asset.interlock = {
+        .min_on_ms = 1,
+        .min_off_ms = 2,
+        .starts_per_hour = 3,
+        .dead_man_ms = 4'000,
+        .expiry_ms = 500
+    };
+    asset.severity_imminent = 0.9F;
+    asset.channels[2].calibration.offset = 0.25F;
+    asset.channels[1].stuck_after_s = 0;
+    ASSERT_TRUE(asset.features.push_back({.channel = 0, .statistic = asset::Statistic::crest}));
+    asset::Channel flow;
+    flow.name = "flow";
+    flow.unit = "l/min";
+    flow.calibration.unit_per_count = 0.01F;
+    ASSERT_TRUE(asset.channels.push_back(flow));
+    ASSERT_TRUE(asset.features.push_back({.channel = 4}));
+    Config after;
+    const std::string toml = default_toml(before, false);
+    const auto done = read_toml(after, toml, "stator.toml");
+    ASSERT_TRUE(done) << done.error().what;
+    EXPECT_EQ(default_toml(after, false), toml);
+    const asset::Asset& read = after.assets.at(0);
+    EXPECT_EQ(asset::feature_set_hash(read), asset::feature_set_hash(asset));
+    EXPECT_EQ(read.interlock, asset.interlock);
+    EXPECT_EQ(read.channels[2].calibration.offset, 0.25F);
+    EXPECT_EQ(read.channels[1].stuck_after_s, 0U);
+    EXPECT_EQ(read.channels[4].calibration.unit_per_count, 0.01F);
+}
+
 TEST(Config, BrokenTomlNamesTheLine) {
     Config config;
     const auto done = read_toml(config, "[ingest]\nmax_rows = = 3\n", "stator.toml");

@@ -43,6 +43,11 @@ void write_asset(wire::Writer& writer, const asset::Asset& asset) {
         .member("severityImminent", asset.severity_imminent)
         .member("flowMin", asset.effect_flow_min)
         .member("effectTimeoutMS", asset.effect_timeout_ms)
+        .member("minOnMS", asset.interlock.min_on_ms)
+        .member("minOffMS", asset.interlock.min_off_ms)
+        .member("startsPerHour", asset.interlock.starts_per_hour)
+        .member("deadManMS", asset.interlock.dead_man_ms)
+        .member("expiryMS", asset.interlock.expiry_ms)
         .key("channels")
         .begin_array();
     for (const asset::Channel& channel : asset.channels)
@@ -169,6 +174,15 @@ bool read_asset(const Value& value, asset::Asset& asset) {
     in.number("severityImminent", asset.severity_imminent);
     in.number("flowMin", asset.effect_flow_min);
     in.whole("effectTimeoutMS", asset.effect_timeout_ms, 1, 3'600'000);
+    if (value.member("minOnMS")) {  // pages of an earlier release do not say them
+        using namespace interlock;
+        Rules& rules = asset.interlock;
+        in.whole("minOnMS", rules.min_on_ms, 0, min_on_ms_max);
+        in.whole("minOffMS", rules.min_off_ms, 0, min_off_ms_max);
+        in.whole("startsPerHour", rules.starts_per_hour, 1, starts_per_hour_max);
+        in.whole("deadManMS", rules.dead_man_ms, 0, dead_man_ms_max);
+        in.whole("expiryMS", rules.expiry_ms, expiry_ms_min, expiry_ms_max);
+    }
     wire::Elements channels = in.part("channels").elements();
     wire::Elements features = in.part("features").elements();
     Value element;

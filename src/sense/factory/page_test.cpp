@@ -14,6 +14,14 @@ Page example() {
     page.facts.asset.id = "pump-1";
     page.facts.asset.device = "14333616";
     page.facts.asset.mode = asset::Mode::act;
+    page.facts.asset.interlock = {
+        .min_on_ms = 1,
+        .min_off_ms = 2,
+        .starts_per_hour = 3,
+        .dead_man_ms = 4'000,
+        .expiry_ms = 500
+    };
+    page.facts.asset.channels[1].stuck_after_s = 60;
     page.facts.host = "localhost";
     page.facts.address = {10, 0, 2, 2};
     page.facts.mqtt_port = 8883;
@@ -57,6 +65,7 @@ TEST(FactoryPage, says_what_was_written_into_it) {
     }
     EXPECT_EQ(asset::feature_set_hash(asset), asset::feature_set_hash(written.facts.asset));
     EXPECT_EQ(asset.effect_flow_min, written.facts.asset.effect_flow_min);
+    EXPECT_EQ(asset.interlock, written.facts.asset.interlock);
     EXPECT_EQ(page->facts.address, written.facts.address);
     EXPECT_EQ(page->facts.models_port, 30007);
     EXPECT_EQ(page->facts.unix_s_min, written.facts.unix_s_min);

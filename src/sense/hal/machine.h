@@ -33,6 +33,9 @@ class Actuators {
     // What the backup line's flow meter says now, l/min: the effect.
     [[nodiscard]] virtual base::Result<float> backup_flow_l_per_min() = 0;
 
+    // The wired contact of whatever must not run at the same time; a machine without one has none.
+    [[nodiscard]] virtual bool excluded() { return false; }
+
   protected:
     ~Actuators() = default;
 };

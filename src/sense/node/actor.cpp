@@ -19,16 +19,29 @@ Actor::Actor(hal::Hal& hal, const asset::Asset& asset, const Config& config, Out
       asset_{asset},
       config_{config},
       outbox_{outbox},
-      interlock_{config.interlock, ms(hal.time.monotonic_us())} {}
+      interlock_{asset.interlock, ms(hal.time.monotonic_us())} {}
 
-void Actor::start(std::int64_t now_us) {
+void Actor::start(std::int64_t now_us, const ActorMemory& memory) {
     moved_us_ = now_us;
+    locked_out_ = memory.locked_out;
+    interlock_.restore_starts(memory.starts, ms(now_us));
     hal_.actuators.set_backup_pump(false);
     hal_.actuators.set_valve_degrees(0);
 }
 
 interlock::Conditions Actor::conditions() const {
-    return {.act = asset_.mode == asset::Mode::act, .locked_out = locked_out_, .excluded = false};
+    return {
+        .act = asset_.mode == asset::Mode::act,
+        .locked_out = locked_out_,
+        .excluded = hal_.actuators.excluded(),
+    };
+}
+
+ActorMemory Actor::memory(std::int64_t now_us) const {
+    return {
+        .starts = static_cast<std::uint32_t>(interlock_.starts_in_the_last_hour(ms(now_us))),
+        .locked_out = locked_out_,
+    };
 }
 
 void Actor::say(ActionState state, std::string_view reason, std::optional<float> flow) {

@@ -7,12 +7,14 @@
 // Who asked is remembered: the level-1 alarm, the level-2 alert, or a person. It is released when
 // nobody asks any more, when a person says so, or when the interlock does (dead man). A request
 // that the interlock refuses is said once and tried again while it lasts. Nothing but the flow that
-// was measured closes an action.
+// was measured closes an action. A lock-out and the starts of the last hour outlive a restart: who
+// owns the Actor keeps its memory() in flash.
 #pragma once
 
 #include "sense/hal/hal.h"
 #include "sense/node/config.h"
 #include "sense/node/outbox.h"
+#include "sense/node/slots.h"
 #include "shared/asset/asset.h"
 #include "shared/interlock/interlock.h"
 
@@ -31,7 +33,7 @@ class Actor {
     Actor(hal::Hal& hal, const asset::Asset& asset, const Config& config, Outbox& outbox);
 
     // The valve is shut and the pump off from the first moment on.
-    void start(std::int64_t now_us);
+    void start(std::int64_t now_us, const ActorMemory& memory = {});
 
     void ask(Asker asker, std::string_view command_id, std::int64_t age_ms, std::int64_t now_us);
     void ask_no_more(Asker asker, std::int64_t now_us);
@@ -42,6 +44,8 @@ class Actor {
     void alarm_ended() { suppressed_ = false; }
 
     void step(std::int64_t now_us);
+
+    [[nodiscard]] ActorMemory memory(std::int64_t now_us) const;
 
     [[nodiscard]] ActorState state() const { return state_; }
 

@@ -14,7 +14,7 @@ class ActorTest : public testing::Test {
         asset_.mode = asset::Mode::act;
         asset_.effect_flow_min = 5.0F;
         asset_.effect_timeout_ms = 1'000;
-        config_.interlock = {
+        asset_.interlock = {
             .min_on_ms = 500,
             .min_off_ms = 500,
             .starts_per_hour = 3,
@@ -179,6 +179,21 @@ TEST_F(ActorTest, ALockOutStopsAndRefusesUntilItIsLifted) {
     actor().ask(Asker::person, "c2", 0, now_us());
     EXPECT_EQ(told(), "accepted sent released/locked out refused/locked out");
     actor().lock_out(false, now_us());
+    actor().ask(Asker::person, "c3", 0, now_us());
+    EXPECT_EQ(told(), "accepted sent");
+}
+
+TEST_F(ActorTest, WhatMustNotRunAtTheSameTimeStopsItAndKeepsItFromStarting) {
+    actor().ask(Asker::level1, "x", 0, now_us());
+    run(100);
+    machine_.actuators.contact = true;
+    run(10);
+    EXPECT_FALSE(machine_.actuators.pump);
+    run(1'000);
+    actor().ask(Asker::person, "c2", 0, now_us());
+    EXPECT_EQ(told(), "accepted sent released/excluded refused/excluded");
+    EXPECT_FALSE(machine_.actuators.pump);
+    machine_.actuators.contact = false;
     actor().ask(Asker::person, "c3", 0, now_us());
     EXPECT_EQ(told(), "accepted sent");
 }

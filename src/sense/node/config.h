@@ -2,7 +2,6 @@
 #pragma once
 
 #include "shared/base/fixed.h"
-#include "shared/interlock/interlock.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/topics.h"
 
@@ -37,7 +36,6 @@ struct Config {
     std::uint32_t restart_wait_ms = 10'000;  // for what waits in RAM, before a new firmware
     std::size_t arena_bytes_max = 0;         // 0: what the memory given has
 
-    interlock::Rules interlock;
     std::uint32_t valve_ms_per_degree = 20;
     std::uint8_t valve_open_degrees = 180;
 };

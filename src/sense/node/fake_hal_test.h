@@ -274,7 +274,10 @@ class Actuators final : public hal::Actuators {
         return pump && !blocked && !valve.empty() && valve.back() >= 90 ? 12.0F : 0.0F;
     }
 
+    bool excluded() override { return contact; }
+
     std::vector<int> valve;
+    bool contact = false;  // of what must not run at the same time
     bool pump = false;
     bool blocked = false;
     bool meter_broken = false;

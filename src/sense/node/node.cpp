@@ -29,7 +29,8 @@ Node::Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory
 void Node::start() {
     now_us_ = hal_.time.monotonic_us();
     next_reading_us_ = now_us_;
-    actor_.start(now_us_);
+    kept_ = slots_.actor();
+    actor_.start(now_us_, kept_);
     const auto boot = slots_.count_boot();
     if (boot)
         boot_ = *boot;
@@ -79,7 +80,9 @@ bool Node::step() {
             started.cause = config_.started_by;
             outbox_.push(started, hal_.time.unix_ms());
         }
-        if (now_us_ >= next_reading_us_ && !about_to_leave()) {
+        if (keep_actor_memory()) {
+            busy = true;
+        } else if (now_us_ >= next_reading_us_ && !about_to_leave()) {
             read();
             busy = true;
         }
@@ -110,6 +113,15 @@ void Node::activate() {
     if (!slots_.remember_active(active)) hal_.log.warn("flash: activation was not remembered");
     next_reading_us_ = now_us_;
     if (!active) actor_.stop("not active", now_us_);
+}
+
+// In a step of its own: the reading that is due comes with the next.
+bool Node::keep_actor_memory() {
+    const ActorMemory now = actor_.memory(now_us_);
+    if (now == kept_) return false;
+    kept_ = now;  // a flash that fails is not asked at every step
+    if (!slots_.remember_actor(now)) hal_.log.warn("flash: the interlock was not remembered");
+    return true;
 }
 
 bool Node::poll_link() {

@@ -87,6 +87,7 @@ class Node {
     void hear_command(std::string_view payload, bool own);
     void hear_alert(std::string_view payload);
     void activate();
+    bool keep_actor_memory();
     [[nodiscard]] bool about_to_leave() const;
     void read();
     void judge(Reading& reading);
@@ -111,6 +112,7 @@ class Node {
     Activation activation_;
     Sampling sampling_;
     Actor actor_;
+    ActorMemory kept_;
     Updater updater_;
     FirmwareUpdater firmware_;
 

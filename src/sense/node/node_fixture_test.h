@@ -50,7 +50,7 @@ class NodeTest : public testing::Test {
         EXPECT_TRUE(asset_.features.push_back({.channel = 0}));
         EXPECT_TRUE(asset_.features.push_back({.channel = 1}));
         config_.interval_ms = 100;
-        config_.interlock.min_off_ms = 100;
+        asset_.interlock.min_off_ms = 100;
         config_.stored_wait_ms = 50;
         machine_.adc.make = [this](std::size_t, std::span<std::uint16_t> counts) {
             std::ranges::fill(counts, static_cast<std::uint16_t>(1'000 + level_));

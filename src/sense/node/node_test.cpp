@@ -194,6 +194,104 @@ TEST_F(NodeTest, ASensorFaultIsToldOnceAndIsNoMachineFault) {
     EXPECT_NE(machine_.link.sent.back().payload.find("\"vibration\":1"), std::string::npos);
 }
 
+// Each kind, of a slow and of a waveform channel, and its end; the machine is not what is wrong.
+TEST_F(NodeTest, EveryKindOfSensorFaultIsToldByItsNameAndTheEndOfItToo) {
+    asset_.channels[0].sampling = asset::Sampling::waveform;
+    asset_.channels[1].plausible_max = 500.0F;
+    asset_.channels[1].stuck_after_s = 3;
+    std::uint32_t noise = 1;
+    const auto fine = [&noise](std::size_t channel, std::span<std::uint16_t> counts) {
+        for (std::uint16_t& count : counts) {
+            noise = noise * 1'664'525U + 1'013'904'223U;
+            count = static_cast<std::uint16_t>(1'001 + (channel == 0 ? noise >> 31U : 0));
+        }
+        counts[0] = static_cast<std::uint16_t>(1'001 + (noise >> 31U));
+    };
+    machine_.adc.make = fine;
+    offer({.bias = -50.0F});
+    order(first_name);
+    run(3'000);
+    ASSERT_EQ(node_->status().model, first_name);
+    const auto said = [&](std::size_t channel, auto&& make, int milliseconds) {
+        machine_.adc.make = [&](std::size_t asked, std::span<std::uint16_t> counts) {
+            fine(asked, counts);
+            if (asked == channel) make(counts);
+        };
+        run(milliseconds);
+        machine_.adc.make = fine;
+        run(300);
+        std::string all;
+        for (; looked_ < machine_.link.sent.size(); ++looked_) {
+            const auto event = wire::decode_event(machine_.link.sent[looked_].payload);
+            const auto* sensor = event ? std::get_if<wire::SensorEvent>(&event->what) : nullptr;
+            if (sensor == nullptr) continue;
+            all += std::string{sensor->channel.view()} + ' ';
+            all += std::string{wire::name_of(sensor->fault)} + ' ';
+        }
+        return all;
+    };
+    const auto fill = [](std::uint16_t value) {
+        return [value](std::span<std::uint16_t> counts) { std::ranges::fill(counts, value); };
+    };
+    const auto every_other = [](std::uint16_t value) {
+        return [value](std::span<std::uint16_t> counts) {
+            for (std::size_t i = 0; i < counts.size(); i += 2)
+                counts[i] = value;
+        };
+    };
+    static_cast<void>(said(0, [](auto) {}, 10));
+    EXPECT_EQ(said(0, fill(1'234), 300), "vibration stuck vibration none ");
+    EXPECT_EQ(said(0, every_other(4'095), 300), "vibration saturated vibration none ");
+    EXPECT_EQ(said(0, fill(0), 300), "vibration disconnected vibration none ");
+    EXPECT_EQ(said(0, every_other(3'000), 300), "vibration noisy vibration none ");
+    EXPECT_EQ(said(1, fill(1'234), 2'900), "");  // a value that rests, so far
+    EXPECT_EQ(said(1, fill(1'234), 3'300), "temperature stuck temperature none ");
+    EXPECT_EQ(said(1, every_other(4'095), 300), "temperature saturated temperature none ");
+    EXPECT_EQ(said(1, fill(4'095), 300), "temperature disconnected temperature none ");
+    EXPECT_EQ(said(1, every_other(3'000), 300), "temperature noisy temperature none ");
+    EXPECT_EQ(said(1, fill(1'600), 300), "temperature implausible temperature none ");
+    EXPECT_FALSE(node_->status().alarm);
+    EXPECT_EQ(told("action"), "");
+}
+
+TEST_F(NodeTest, ARestartForgetsNeitherTheStartsOfTheLastHourNorALockOut) {
+    asset_.interlock.starts_per_hour = 2;
+    asset_.interlock.min_on_ms = 0;
+    run(1'000);
+    const auto command = [&](const std::string& word) {
+        machine_.link.deliver(
+            "stator/devices/7/command", R"({"command":")" + word + R"(","payload":"c"})"
+        );
+        run(300);
+    };
+    command("backup-on");
+    EXPECT_TRUE(machine_.actuators.pump);
+    command("backup-off");
+    boot();
+    run(300);
+    command("backup-on");
+    EXPECT_TRUE(machine_.actuators.pump);
+    command("backup-off");
+    static_cast<void>(told("action"));
+    boot();
+    run(300);
+    command("backup-on");
+    EXPECT_FALSE(machine_.actuators.pump);
+    EXPECT_EQ(told("action"), "refused/starts per hour");
+    command("lock-out");
+    boot();
+    machine_.time.now_us += 3'600'000'000;
+    run(300);
+    command("backup-on");
+    EXPECT_EQ(told("action"), "refused/locked out");
+    command("unlock");
+    boot();
+    run(300);
+    command("backup-on");
+    EXPECT_TRUE(machine_.actuators.pump);
+    static_cast<void>(told("action"));
+}
+
 TEST_F(NodeTest, ABootThatCannotBeCountedPublishesNothing) {
     machine_.flash.off = true;
     run(3'000);

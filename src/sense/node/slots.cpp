@@ -56,6 +56,20 @@ Result<void> Slots::remember_active(bool active) {
     return boots_.append(*last);
 }
 
+ActorMemory Slots::actor() const {
+    const auto last = boots_.last();
+    if (!last) return {};
+    return {.starts = (*last)[3], .locked_out = (*last)[4] == 1};
+}
+
+Result<void> Slots::remember_actor(const ActorMemory& memory) {
+    auto last = boots_.last();
+    if (!last) return std::unexpected{last.error()};
+    (*last)[3] = memory.starts;
+    (*last)[4] = memory.locked_out ? 1 : 0;
+    return boots_.append(*last);
+}
+
 std::optional<Commit> Slots::committed() const {
     const auto last = commits_.last();
     if (!last) return std::nullopt;

@@ -34,6 +34,14 @@ struct Commit {
 // The largest .tflite that a slot of so large a flash holds.
 [[nodiscard]] std::size_t tflite_bytes_max(std::size_t flash_bytes, std::size_t sector_bytes);
 
+// What a restart may not forget of the backup line.
+struct ActorMemory {
+    std::uint32_t starts = 0;  // in the last hour
+    bool locked_out = false;   // by a person
+
+    bool operator==(const ActorMemory&) const = default;
+};
+
 class Slots {
   public:
     explicit Slots(hal::Flash& flash);
@@ -42,6 +50,9 @@ class Slots {
     [[nodiscard]] base::Result<std::uint32_t> count_boot();
     [[nodiscard]] bool known_active() const;
     [[nodiscard]] base::Result<void> remember_active(bool active);
+
+    [[nodiscard]] ActorMemory actor() const;
+    [[nodiscard]] base::Result<void> remember_actor(const ActorMemory& memory);
 
     [[nodiscard]] std::optional<Commit> committed() const;
     [[nodiscard]] std::uint32_t release() const;

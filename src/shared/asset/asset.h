@@ -7,6 +7,7 @@
 
 #include "shared/base/fixed.h"
 #include "shared/base/result.h"
+#include "shared/interlock/interlock.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -78,6 +79,7 @@ struct Asset {
     float severity_imminent = 0.8F;
     float effect_flow_min = 0.0F;  // the backup pump works when its flow reaches this, l/min
     std::uint32_t effect_timeout_ms = 5000;
+    interlock::Rules interlock;  // of the backup line
 };
 
 [[nodiscard]] base::FixedString<2 * name_bytes_max> feature_name(

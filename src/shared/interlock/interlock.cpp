@@ -46,6 +46,11 @@ Interlock::Interlock(Rules rules, std::int64_t now_ms) : rules_{rules}, changed_
         std::min(rules_.starts_per_hour, static_cast<std::uint32_t>(starts_per_hour_max));
 }
 
+void Interlock::restore_starts(std::size_t count, std::int64_t now_ms) {
+    start_count_ = std::min(count, starts_ms_.size());
+    starts_ms_.fill(now_ms);
+}
+
 std::size_t Interlock::starts_in_the_last_hour(std::int64_t now_ms) const {
     const std::size_t known = std::min(start_count_, starts_ms_.size());
     const auto end = starts_ms_.begin() + static_cast<std::ptrdiff_t>(known);

@@ -9,7 +9,8 @@
 //   `starts_per_hour` used .. not yet
 //
 // A pure state machine: time comes in, no clock is asked. Times are monotonic milliseconds. After a
-// power-up the output counts as just switched off, so a boot loop cannot hammer a motor.
+// power-up the output counts as just switched off, and the starts that are known of the hour before
+// as made now: a boot loop cannot hammer a motor.
 #pragma once
 
 #include "shared/base/fixed.h"
@@ -23,12 +24,22 @@ namespace stator::interlock {
 
 inline constexpr std::size_t starts_per_hour_max = 32;
 
+// What makes sense of each rule: who takes rules from outside refuses others.
+inline constexpr std::uint32_t min_on_ms_max = 600'000;
+inline constexpr std::uint32_t min_off_ms_max = 3'600'000;
+inline constexpr std::uint32_t dead_man_ms_min = 1'000;  // or 0
+inline constexpr std::uint32_t dead_man_ms_max = 3'600'000;
+inline constexpr std::uint32_t expiry_ms_min = 100;
+inline constexpr std::uint32_t expiry_ms_max = 600'000;
+
 struct Rules {
     std::uint32_t min_on_ms = 2'000;
     std::uint32_t min_off_ms = 2'000;
-    std::uint32_t starts_per_hour = 12;  // at most starts_per_hour_max
+    std::uint32_t starts_per_hour = 12;  // 1 to starts_per_hour_max
     std::uint32_t dead_man_ms = 30'000;  // 0: none
     std::uint32_t expiry_ms = 10'000;    // of a request
+
+    bool operator==(const Rules&) const = default;
 };
 
 enum class Why : std::uint8_t {
@@ -55,6 +66,10 @@ class Interlock {
   public:
     Interlock(Rules rules, std::int64_t now_ms);
 
+    // So many starts were made in the hour before the restart.
+    void restore_starts(std::size_t count, std::int64_t now_ms);
+    [[nodiscard]] std::size_t starts_in_the_last_hour(std::int64_t now_ms) const;
+
     [[nodiscard]] bool on() const { return on_; }
 
     // Starts, or renews what runs. `asked_ms`: when the request was made.
@@ -69,7 +84,6 @@ class Interlock {
 
   private:
     void switch_off(std::int64_t now_ms);
-    [[nodiscard]] std::size_t starts_in_the_last_hour(std::int64_t now_ms) const;
 
     Rules rules_;
     bool on_ = false;

@@ -120,5 +120,18 @@ TEST(Interlock, AfterPowerUpTheMinimumOffTimeRuns) {
     EXPECT_EQ(interlock.start(free_to_act, 5'030, 5'030), Why::allowed);
 }
 
+TEST(Interlock, StartsThatAreKnownOfTheHourBeforeCountAsMadeNow) {
+    Interlock interlock{rules, 0};
+    interlock.restore_starts(rules.starts_per_hour - 1, 0);
+    EXPECT_EQ(interlock.starts_in_the_last_hour(0), rules.starts_per_hour - 1U);
+    ASSERT_EQ(interlock.start(free_to_act, 100, 100), Why::allowed);
+    ASSERT_EQ(interlock.stop(true, 200), Why::allowed);
+    EXPECT_EQ(interlock.start(free_to_act, 300, 300), Why::starts_per_hour);
+    EXPECT_EQ(interlock.start(free_to_act, 3'600'000, 3'600'000), Why::allowed);
+    EXPECT_EQ(interlock.starts_in_the_last_hour(3'600'000), 2U);
+    interlock.restore_starts(1'000, 0);
+    EXPECT_EQ(interlock.starts_in_the_last_hour(0), starts_per_hour_max);
+}
+
 }  // namespace
 }  // namespace stator::interlock

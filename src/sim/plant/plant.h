@@ -77,6 +77,8 @@ class Plant final : public hal::Adc, public hal::Actuators {
 
     base::Result<float> backup_flow_l_per_min() override;
 
+    bool excluded() override { return excluded_; }
+
   private:
     struct Condition {           // what the signals follow now
         double current_a = 0.0;  // RMS

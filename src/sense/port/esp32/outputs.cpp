@@ -56,6 +56,13 @@ bool start_pump() {
            gpio_set_direction(pin, GPIO_MODE_OUTPUT) == ESP_OK;
 }
 
+bool start_contact() {
+    constexpr auto pin = static_cast<gpio_num_t>(exclusion_pin);
+    if (exclusion_pin < 0) return true;
+    return gpio_reset_pin(pin) == ESP_OK && gpio_set_pull_mode(pin, GPIO_PULLUP_ONLY) == ESP_OK &&
+           gpio_set_direction(pin, GPIO_MODE_INPUT) == ESP_OK;
+}
+
 bool start_meter(pcnt_unit_handle_t& meter) {
     pcnt_unit_config_t unit{};
     unit.low_limit = -1;
@@ -79,6 +86,7 @@ bool start_meter(pcnt_unit_handle_t& meter) {
 
 std::string_view Outputs::start() {
     if (!start_pump()) return "no pin for the pump";
+    if (!start_contact()) return "no pin for the exclusion's contact";
     if (const auto why = start_servo(); !why.empty()) return why;
     if (!start_meter(meter_)) return "no counter for the flow meter";
     counted_us_ = esp_timer_get_time();
@@ -112,6 +120,10 @@ Result<float> Outputs::backup_flow_l_per_min() {
     const float minutes = static_cast<float>(passed_us) / 60e6F;
     flow_l_per_min_ = static_cast<float>(pulses) / flow_pulses_per_l / minutes;
     return flow_l_per_min_;
+}
+
+bool Outputs::excluded() {
+    return exclusion_pin >= 0 && gpio_get_level(static_cast<gpio_num_t>(exclusion_pin)) != 0;
 }
 
 }  // namespace stator::esp32

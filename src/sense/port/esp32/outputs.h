@@ -20,6 +20,7 @@ class Outputs final : public hal::Actuators {
     void set_valve_degrees(std::uint8_t degrees) override;
     void set_backup_pump(bool on) override;
     [[nodiscard]] base::Result<float> backup_flow_l_per_min() override;
+    [[nodiscard]] bool excluded() override;
 
   private:
     pcnt_unit_handle_t meter_ = nullptr;

@@ -34,6 +34,9 @@ inline constexpr int i2c_clock_pin = 22;
 inline constexpr int servo_pin = 18;
 inline constexpr int pump_pin = 19;  // a relay's or a transistor's; high: on
 inline constexpr int flow_pin = 27;  // open collector, pulled up outside
+// The contact of whatever must not run at the same time, to ground: closed while that rests, so
+// that a broken wire excludes. -1: there is none.
+inline constexpr int exclusion_pin = -1;
 
 // The servo's pulse at 0 and at 180 degrees, and the meter's pulses a litre.
 inline constexpr std::uint32_t servo_us_min = 500;
