@@ -110,7 +110,7 @@ class BoardFirmware(BoardBesideSite):
         type(self).release = 2
         self.assertEqual(event["version"], "0.1.2")
         states = [e["state"] for e in self.events("firmware") if e["release"] == 2]
-        self.assertEqual(states, ["downloading", "downloaded", "trial", "confirmed"])
+        self.assertEqual(states, ["downloading", "downloaded", "updating", "trial", "confirmed"])
         self.assertIn("boot: slot 1, on trial\nfirmware 0.1.2\n", self.board.text())
         starts = [(e["firmware"], e["cause"]) for e in self.events("started")]
         self.assertEqual(starts[-1], ("0.1.2", "restart"), starts)

@@ -103,7 +103,7 @@ TEST_F(FirmwareTest, ANewFirmwareComesIsTriedAndConfirmsItself) {
     serve(file_of({}));
     order_firmware();
     live(20'000);
-    EXPECT_EQ(told("firmware"), "downloading downloaded trial confirmed");
+    EXPECT_EQ(told("firmware"), "downloading downloaded updating trial confirmed");
     EXPECT_EQ(runs_, 2U);
     EXPECT_EQ(node_->status().boot, 2U);  // one restart, and no other
     EXPECT_EQ(kept().release, 2U);
@@ -212,7 +212,7 @@ TEST_F(FirmwareTest, ADownloadGoesOnWhereItBrokeOff) {
     live(300);
     machine_.fetch.fails = 3;
     live(30'000);
-    EXPECT_EQ(told("firmware"), "downloading downloaded trial confirmed");
+    EXPECT_EQ(told("firmware"), "downloading downloaded updating trial confirmed");
     EXPECT_EQ(runs_, 2U);
     // No byte is asked for twice, but those behind the header's end in its last piece.
     EXPECT_LE(machine_.fetch.bytes_served, file.size() + 100);

@@ -205,6 +205,7 @@ void FirmwareUpdater::propose(std::int64_t now_us) {
     }
     end_us_ = now_us + std::int64_t{config_.restart_wait_ms} * 1000;
     state_ = FirmwareUpdate::leaving;
+    say(ModelState::updating, "");
 }
 
 void FirmwareUpdater::judge_trial(std::int64_t now_us) {
