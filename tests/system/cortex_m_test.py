@@ -81,7 +81,8 @@ class CortexM(unittest.TestCase):
         values = pairs("value", text)
         self.assertGreaterEqual(len(values), 10, text)
         self.assertEqual(values, pairs("value", host.stdout))
-        self.assertEqual(int(values["flash_conforms"], 16), 1)
+        for part in ("flash_conforms", "adc_conforms", "actuators_conform", "time_conforms", "entropy_conforms"):
+            self.assertEqual(int(values[part], 16), 1, part)
         for name, value in values.items():
             print(f"{name}: {value} on both")
 

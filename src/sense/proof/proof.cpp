@@ -48,11 +48,20 @@ bool Proof::run() {
 
 // The suite of the ports, where this one runs: its flash is blank again afterwards.
 bool Proof::conforms() {
-    const auto broken = hal::check_flash([&]() -> hal::Flash& { return flash_; });
-    report_.value("flash_conforms", broken.empty() ? 1 : 0);
+    bool all = true;
+    const auto hold = [&](std::string_view name, std::string_view broken) {
+        report_.value(name, broken.empty() ? 1 : 0);
+        all = reached(broken.empty(), broken) && all;
+    };
+    hold("flash_conforms", hal::check_flash([&]() -> hal::Flash& { return flash_; }));
     for (std::size_t sector = 0; sector < 4; ++sector)
         static_cast<void>(flash_.erase(sector * flash_.sector_bytes()));
-    return reached(broken.empty(), broken);
+    constexpr std::uint16_t counts_max = 4095;
+    hold("adc_conforms", hal::check_adc(motor_, asset_.channels.size(), counts_max, counts_));
+    hold("actuators_conform", hal::check_actuators(motor_));
+    hold("time_conforms", hal::check_time(time_));
+    hold("entropy_conforms", hal::check_entropy(entropy_));
+    return all;
 }
 
 void Proof::signal() {

@@ -1,7 +1,7 @@
 // The Proof runs the portable core over a machine of memory and says what came out, so that two
 // processors can be held to the same bits, and what it costs can be counted.
 //
-// the flash's conformance -> signal -> model -> fold -> a whole node: activation, readings, a model
+// the parts' conformance -> signal -> model -> fold -> a whole node: activation, readings, a model
 // update that is fetched, checked, tried and confirmed, then a fault, the alarm, the valve, and the
 // repair. One minute of virtual time. The caller owns the Proof (about 90 KB) and the flash;
 // nothing is allocated.

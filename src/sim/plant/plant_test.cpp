@@ -1,5 +1,6 @@
 #include "sim/plant/plant.h"
 
+#include "sense/hal/conformance.h"
 #include "shared/signal/extract.h"
 
 #include <Eigen/Dense>
@@ -139,6 +140,45 @@ TEST(Plant, TheBackupFlowsWithValveAndPumpUnlessItIsBlocked) {
     EXPECT_GT(*plant.backup_flow_l_per_min(), asset.effect_flow_min);
     plant.set_backup_blocked(true);
     EXPECT_EQ(*plant.backup_flow_l_per_min(), 0.0F);
+}
+
+TEST(Plant, EachSensorFaultIsTakenForItselfAndNoneForAMotorThatIsWornOut) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    Plant plant{3, asset};
+    const auto fault_of = [&](std::size_t channel) {
+        std::array<std::uint16_t, signal::waveform_samples> counts{};
+        const asset::Channel& it = asset.channels[channel];
+        const std::span frame = std::span{counts}.first(signal::frame_samples(it.sampling));
+        EXPECT_TRUE(plant.read(channel, frame).has_value());
+        return signal::sensor_fault(it.sampling, frame, it.counts_max);
+    };
+    using enum signal::SensorFault;
+    for (std::size_t channel = 0; channel < asset.channels.size(); ++channel) {
+        const bool slow = asset.channels[channel].sampling == asset::Sampling::slow;
+        for (const auto fault : {stuck, saturated, disconnected, noisy, none}) {
+            plant.set_sensor_fault(channel, fault);
+            EXPECT_EQ(fault_of(channel), slow && fault == stuck ? none : fault) << channel;
+        }
+    }
+    double plant_s = 0;
+    for (const Kind kind :
+         {Kind::bearing_wear, Kind::imbalance, Kind::overload, Kind::blocked_flow}) {
+        plant.break_with(kind);
+        while (plant.severity() < 1.0) {
+            plant.advance_to(plant_s += 60.0);
+            for (std::size_t channel = 0; channel < asset.channels.size(); ++channel)
+                ASSERT_EQ(fault_of(channel), none) << name_of(kind) << ' ' << channel;
+        }
+        plant.repair();
+    }
+}
+
+TEST(Plant, ConformsAsAPortsConvertersAndOutputsMust) {
+    const asset::Asset asset = asset::shaded_pole_motor();
+    Plant plant{3, asset};
+    std::array<std::uint16_t, signal::waveform_samples> frame{};
+    EXPECT_EQ(hal::check_adc(plant, asset.channels.size(), 4095, frame), "");
+    EXPECT_EQ(hal::check_actuators(plant), "");
 }
 
 TEST(Plant, AHiddenFaultIsToldOnlyByItsAccount) {

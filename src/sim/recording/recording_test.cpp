@@ -1,5 +1,6 @@
 #include "sim/recording/recording.h"
 
+#include "sense/hal/conformance.h"
 #include "shared/signal/extract.h"
 #include "shared/signal/sensor_fault.h"
 #include "world/disk/simulated.h"
@@ -52,6 +53,17 @@ TEST(Recording, HasTheMappedChannelsEachWithItsMean) {
     EXPECT_EQ(machine->rows(), 3U);
     EXPECT_EQ(machine->labels(), (std::vector{false, false, true}));
     EXPECT_EQ(machine->times().at(1), "2020-03-09 10:14:34");
+}
+
+TEST(Recording, ConformsAsAPortsConvertersMust) {
+    Bench bench;
+    auto machine = bench.open(pump);
+    ASSERT_TRUE(machine) << machine.error().what;
+    std::vector<std::uint16_t> frame(signal::waveform_samples);
+    EXPECT_EQ(hal::check_adc(*machine, machine->asset().channels.size(), counts_max, frame), "");
+    // A value that was recorded again and again is no stuck sensor.
+    for (const asset::Channel& channel : machine->asset().channels)
+        EXPECT_EQ(channel.stuck_after_s, 0U);
 }
 
 TEST(Recording, GivesEachRowBackThroughTheDevicesOwnFeaturesWithinOneCount) {

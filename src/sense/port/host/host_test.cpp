@@ -4,6 +4,8 @@
 #include "sense/port/host/http_fetch.h"
 #include "sense/port/host/mqtt_link.h"
 #include "sense/port/host/provisioning.h"
+#include "sense/port/host/sample_files.h"
+#include "shared/signal/extract.h"
 #include "world/chance/seeded.h"
 #include "world/clock/virtual.h"
 #include "world/disk/simulated.h"
@@ -14,6 +16,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -66,6 +70,30 @@ TEST(FileFlash, ABitCannotBeSetWithoutErasing) {
     constexpr std::array<std::byte, 4> one = {std::byte{1}};
     ASSERT_TRUE((*flash)->program(0, zero));
     EXPECT_EQ((*flash)->program(0, one).error(), base::Fault::bad_input);
+}
+
+// Through the kernel's file, and by what stands behind it for the channels without one.
+TEST(SampleFiles, ConformAsAPortsConvertersMust) {
+    class Others final : public hal::Adc {
+      public:
+        base::Result<void> read(std::size_t, std::span<std::uint16_t> counts) override {
+            std::ranges::fill(counts, std::uint16_t{5});
+            return {};
+        }
+    };
+
+    const std::string path = testing::TempDir() + "sample_files_conform";
+    std::vector<std::uint16_t> samples(1'000, 2'048);  // less than a frame: it begins again
+    std::FILE* file = std::fopen(path.c_str(), "wb");
+    ASSERT_NE(file, nullptr);
+    ASSERT_EQ(std::fwrite(samples.data(), 2, samples.size(), file), samples.size());
+    ASSERT_EQ(std::fclose(file), 0);
+    Others others;
+    SampleFiles sources{others};
+    ASSERT_TRUE(sources.open(1, path));
+    std::vector<std::uint16_t> frame(signal::waveform_samples);
+    EXPECT_EQ(hal::check_adc(sources, 3, 4095, frame), "");
+    EXPECT_EQ(std::remove(path.c_str()), 0);
 }
 
 // The disk's own idea of a power cut below the flash: unsynced bytes are there, gone or torn.
