@@ -10,7 +10,7 @@ from board_models import BoardBesideSite
 from cortex_m_test import BUILD, tool
 from stator_site import LONG, wait_until
 
-CUTS = 40 if LONG else 3
+CUTS = 100 if LONG else 3
 HEADER = 256
 
 
