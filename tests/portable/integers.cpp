@@ -100,13 +100,12 @@ void dense() {
     static std::array<std::int8_t, depth_max> x;
     static std::array<std::int8_t, depth_max * units_max> weights;
     static std::array<std::int32_t, units_max> bias;
-    static std::array<std::int32_t, 2 * units_max> scale;
+    static std::array<std::byte, tinyml::Multipliers::bytes(units_max)> scale;
     static std::array<std::int8_t, units_max> y;
     for (std::uint32_t round = 0; round < 16; ++round) {
         tinyml::Dense layer;
         layer.depth = 1 + 4 * round;
         layer.units = 33 - 2 * round;
-        layer.channels = layer.units;
         for (std::int8_t& value : x)
             value = static_cast<std::int8_t>(chance.within(127));
         for (std::int8_t& value : weights)
@@ -114,13 +113,15 @@ void dense() {
         for (std::int32_t& value : bias)
             value = chance.within(30'000);
         for (std::uint32_t unit = 0; unit < layer.units; ++unit) {
-            scale[unit] = static_cast<std::int32_t>((1U << 30U) + (chance.next() >> 2U));
-            scale[layer.units + unit] = -6 + chance.within(3);
+            const auto significand = static_cast<std::int32_t>((1U << 30U) + (chance.next() >> 2U));
+            std::memcpy(&scale[std::size_t{4} * unit], &significand, 4);
+            scale[std::size_t{4} * layer.units + unit] =
+                static_cast<std::byte>(-6 + chance.within(3));
         }
         layer.x = x.data();
         layer.weights = weights.data();
         layer.bias = std::as_bytes(std::span{bias}).data();
-        layer.scale = std::as_bytes(std::span{scale}).data();
+        layer.scale = {scale.data(), layer.units};
         layer.y = y.data();
         layer.x_zero = chance.within(100);
         layer.y_zero = chance.within(100);

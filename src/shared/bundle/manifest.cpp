@@ -163,7 +163,7 @@ base::Result<Manifest> parse(std::string_view json) {
     return made;
 }
 
-base::Result<void> check_needs(
+base::Result<tinyml::Needs> check_needs(
     const Manifest& manifest, std::span<const std::byte> tflite, Refusal& refusal
 ) {
     using base::Fault;
@@ -173,9 +173,10 @@ base::Result<void> check_needs(
     if (needs->input_count != manifest.fold.feature_count * manifest.fold.window_count ||
         needs->output_count != 1)
         return refuse(refusal, Fault::bad_input, "its inputs or outputs are not the manifest's");
-    if (needs->arena_bytes != manifest.arena_bytes)
-        return refuse(refusal, Fault::bad_input, "it needs another arena than its manifest says");
-    return {};
+    // less may be: the runtime that it was signed with may have needed more
+    if (needs->arena_bytes > manifest.arena_bytes)
+        return refuse(refusal, Fault::bad_input, "it needs a larger arena than its manifest says");
+    return *needs;
 }
 
 base::Result<Manifest> check(
@@ -208,9 +209,9 @@ base::Result<Manifest> check(
     verifier.sha256(tflite, digest);
     if (digest != manifest->tflite_sha256)
         return refuse(refusal, Fault::bad_input, "the file's hash is not its manifest's");
-    if (const auto done = check_needs(*manifest, tflite, refusal); !done)
-        return std::unexpected{done.error()};
-    if (manifest->arena_bytes > receiver.arena_bytes_max)
+    const auto needs = check_needs(*manifest, tflite, refusal);
+    if (!needs) return std::unexpected{needs.error()};
+    if (needs->arena_bytes > receiver.arena_bytes_max)
         return refuse(refusal, Fault::full, "it needs a larger arena than there is");
     return manifest;
 }

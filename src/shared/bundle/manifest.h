@@ -76,8 +76,8 @@ struct Receiver {  // who is asking
     ModelName name{};  // that was asked for; empty: whichever it is
 };
 
-// That the file runs in tinyml, with the ends and the arena that its manifest says.
-[[nodiscard]] base::Result<void> check_needs(
+// What the file needs, when it runs in tinyml with the ends of its manifest and in the arena.
+[[nodiscard]] base::Result<tinyml::Needs> check_needs(
     const Manifest& manifest, std::span<const std::byte> tflite, Refusal& refusal
 );
 

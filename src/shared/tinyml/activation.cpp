@@ -13,7 +13,7 @@ namespace stator::tinyml {
 
 namespace {
 
-enum class Curve : std::uint32_t { relu, relu6, logistic, tanh };
+enum class Curve : std::uint8_t { relu, relu6, logistic, tanh };
 
 constexpr int integer_bits = 4;
 
@@ -21,13 +21,12 @@ struct Activation8 {
     Place input;
     Place output;
     std::uint32_t count = 0;
-    Curve curve{};
-    std::int32_t input_zero = 0;
-    std::int32_t output_zero = 0;
     float input_scale = 1;
-    float output_scale = 1;
     std::int32_t radius = 0;  // at and beyond it the curve is flat
     Multiplier by;
+    Curve curve{};
+    std::int8_t input_zero = 0;
+    std::int8_t output_zero = 0;
     Range8 range;
 };
 
@@ -56,18 +55,21 @@ bool has_fixed_output(Builder& b, const Operator& op, const Tensor& output) {
 bool prepare_curve(Builder& b, const Operator& op, Activation8& r) {
     const Tensor& input = b.in(op, 0);
     if (!has_fixed_output(b, op, b.out(op))) return false;
-    const double to_fixed = static_cast<double>(input.scale) * (1 << (31 - integer_bits));
-    if (!quantised(to_fixed, r.by)) return b.refuse(op, {"its input's scale is too large"});
-    // the largest step whose fixed-point form does not overflow (TFLM CalculateInputRadius)
-    const double largest = std::ldexp(15.0, 31 - integer_bits - r.by.shift);
-    r.radius = static_cast<std::int32_t>(std::min(std::floor(largest), 1e9));
+    constexpr float to_fixed = 1 << (31 - integer_bits);
+    if (!quantised_quotient(input.scale, to_fixed, 1.0F, r.by)) {
+        return b.refuse(op, {"its input's scale is too large"});
+    }
+    // the largest step whose fixed-point form does not overflow (TFLM CalculateInputRadius); steps
+    // differ by 255 at most
+    const int room = 31 - integer_bits - r.by.shift;  // -3 to 58
+    r.radius = room > 8 ? 15 << 8 : (room < 0 ? 15 >> -room : 15 << room);
     return true;
 }
 
 bool prepare_line(Builder& b, const Operator& op, Activation8& r) {
     const Tensor& input = b.in(op, 0);
     const Tensor& output = b.out(op);
-    if (!quantised(static_cast<double>(input.scale / output.scale), r.by)) {
+    if (!quantised_quotient(input.scale / output.scale, 1.0F, 1.0F, r.by)) {
         return b.refuse(op, {"its scales are too far apart"});
     }
     return fused_range(b, op, op.op == Op::relu ? Fused::relu : Fused::relu6, output, r.range);
@@ -80,10 +82,9 @@ bool prepare_int8(Builder& b, const Operator& op) {
     r.input = b.place(op.inputs[0]);
     r.output = b.place(op.output);
     r.count = b.in(op, 0).count;
-    r.input_zero = b.in(op, 0).zero_point;
-    r.output_zero = b.out(op).zero_point;
+    r.input_zero = static_cast<std::int8_t>(b.in(op, 0).zero_point);
+    r.output_zero = static_cast<std::int8_t>(b.out(op).zero_point);
     r.input_scale = b.in(op, 0).scale;
-    r.output_scale = b.out(op).scale;
     const bool line = r.curve == Curve::relu || r.curve == Curve::relu6;
     return line ? prepare_line(b, op, r) : prepare_curve(b, op, r);
 }
@@ -149,7 +150,7 @@ bool prepare_activation(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void run_activation_int8(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Activation8>(at);
+    const auto& op = numbers_of<Activation8>(at);
     const std::int8_t* input = memory.in8(op.input);
     std::int8_t* output = memory.out8(op.output);
     for (std::uint32_t i = 0; i < op.count; ++i)
@@ -160,12 +161,12 @@ template void run_activation_int8<Rounding::double_>(const Memory&, const std::b
 template void run_activation_int8<Rounding::single>(const Memory&, const std::byte*);
 
 Curve8 curve_of(const std::byte* record) {
-    const auto op = numbers_of<Activation8>(record);
+    const auto& op = numbers_of<Activation8>(record);
     return {op.input, op.output, op.count};
 }
 
 void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
-    const auto op = numbers_of<Activation8>(record);
+    const auto& op = numbers_of<Activation8>(record);
     for (int step = -128; step < 128; ++step) {
         const auto x = static_cast<std::int8_t>(step);
         const std::int8_t y = rounding == Rounding::double_ ? value_at<Rounding::double_>(op, x)
@@ -175,7 +176,7 @@ void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte,
 }
 
 void run_activation_float(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<ActivationReal>(at);
+    const auto& op = numbers_of<ActivationReal>(at);
     for (std::uint32_t i = 0; i < op.count; ++i) {
         memory.put(op.output, i, real_curve(op.curve, memory.real(op.input, i)));
     }

@@ -23,7 +23,6 @@ Tile tile_of(const Layer& layer, const TileKernel& kernel) {
         .scale = layer.dense.scale,
         .words = kernel.words(layer.dense.depth),
         .units = layer.dense.units,
-        .channels = layer.dense.channels,
         .y_zero = layer.dense.y_zero,
         .low = layer.dense.low,
         .high = layer.dense.high,
@@ -59,7 +58,7 @@ Batch::Sizes Batch::sizes_of(const Model& model, const TileKernel& kernel) {
         } else {
             sizes.possible = false;
         }
-        sizes.base = record.next;
+        sizes.base = record.next();
     }
     sizes.planes = (model.needs_.arena_bytes - arena_slack - sizes.base) * tile_rows;
     return sizes;
@@ -104,7 +103,7 @@ void Batch::prepare() {
             );
             to += table_bytes;
         }
-        at = record.next;
+        at = record.next();
     }
 }
 
@@ -144,8 +143,35 @@ void Batch::run_tile() {
                 y[k] = static_cast<std::int8_t>(prepared[static_cast<std::uint8_t>(x[k])]);
             prepared += table_bytes;
         }
-        at = record.next;
+        at = record.next();
     }
+}
+
+// A row alone goes through the model's own kernels, but for the curves, whose tables are here.
+void Batch::run_row(std::span<const std::int8_t> input, std::span<std::int8_t> output) {
+    const Memory memory{model_.file_, model_.arena_};
+    std::memcpy(memory.out({model_.input_.place}), input.data(), input.size());
+    std::uint32_t at = 0;
+    const std::byte* prepared = prepared_;
+    for (std::uint32_t i = 0; i < model_.records_; ++i) {
+        const auto record = load<Record>(model_.arena_ + at);
+        const std::byte* numbers = model_.arena_ + at + sizeof(Record);
+        const auto kernel = static_cast<Kernel>(record.kernel);
+        if (kernel == Kernel::fully_connected_int8) {
+            run_of(kernel, model_.rounding_)(memory, numbers);
+            const Dense dense = layer_of(memory, numbers).dense;
+            prepared += kernel_->packed_bytes(dense.depth, dense.units);
+        } else {
+            const Curve8 curve = curve_of(numbers);
+            const std::int8_t* x = memory.in8(curve.input);
+            std::int8_t* y = memory.out8(curve.output);
+            for (std::uint32_t k = 0; k < curve.count; ++k)
+                y[k] = static_cast<std::int8_t>(prepared[static_cast<std::uint8_t>(x[k])]);
+            prepared += table_bytes;
+        }
+        at = record.next();
+    }
+    std::memcpy(output.data(), memory.in({model_.output_.place}), output.size());
 }
 
 void Batch::invoke_raw(std::span<const std::int8_t> inputs, std::span<std::int8_t> outputs) {
@@ -157,7 +183,8 @@ void Batch::invoke_raw(std::span<const std::int8_t> inputs, std::span<std::int8_
     std::int8_t* out = outputs.data();
     while (left > 0) {
         if (kernel_ == nullptr || left == 1) {
-            model_.invoke_raw({in, width}, {out, height});
+            kernel_ == nullptr ? model_.invoke_raw({in, width}, {out, height})
+                               : run_row({in, width}, {out, height});
             --left, in += width, out += height;
             continue;
         }

@@ -38,6 +38,7 @@ class Batch {
     [[nodiscard]] std::int8_t* plane(std::uint32_t arena_at) const;
     void prepare();
     void run_tile();
+    void run_row(std::span<const std::int8_t> input, std::span<std::int8_t> output);
     std::byte* run_layer(const std::byte* record, std::byte* prepared);
 
     Model& model_;

@@ -11,7 +11,7 @@ bool known_numbers(Builder& b, std::int32_t tensor, Whole& out) {
     out.count = t.count;
     for (std::uint32_t i = 0; i < t.count; ++i) {
         const std::byte* at = b.graph.file.data() + t.data_at + std::size_t{4} * i;
-        out.values[i] = t.folded ? t.values[i] : load<std::int32_t>(at);
+        out.values[i] = t.folded ? b.graph.folded[t.folded_at + i] : load<std::int32_t>(at);
     }
     return true;
 }
@@ -23,8 +23,14 @@ bool fold(Builder& b, const Operator& op, const Whole& numbers) {
     if (output.kind != Kind::int32 || output.count != numbers.count || output.rank > 1) {
         return b.refuse(op, {"its output does not hold its ", numbers.count, " numbers"});
     }
+    if (output.folded) return true;  // the operators are prepared twice
     output.folded = true;
-    output.values = numbers.values;
+    output.folded_at = static_cast<std::uint16_t>(b.graph.folded.size());
+    for (std::uint32_t i = 0; i < numbers.count; ++i) {
+        std::int32_t* const number = b.graph.folded.add();
+        if (number == nullptr) return b.refuse(op, {"too many numbers"});
+        *number = numbers.values[i];
+    }
     return true;
 }
 

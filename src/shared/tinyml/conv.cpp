@@ -148,11 +148,12 @@ bool prepare_conv(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void run_conv_int8(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Conv8>(at);
+    const auto& op = numbers_of<Conv8>(at);
     const Window& w = op.window;
     const Weights& r = op.weights;
     const std::int8_t* input = memory.in8(r.input);
     const std::int8_t* weights = memory.in8(r.weights);
+    const Multipliers scale{memory.in(op.scale), op.channels};
     std::int8_t* output = memory.out8(r.output);
     over_image(w, [&](std::int32_t batch, std::int32_t y, std::int32_t x) {
         for (std::int32_t out = 0; out < w.out_depth; ++out) {
@@ -168,10 +169,7 @@ void run_conv_int8(const Memory& memory, const std::byte* at) {
             const auto channel = static_cast<std::uint32_t>(out);
             auto total = static_cast<std::int32_t>(sum);
             if (r.bias.present()) total = wrapped_sum(total, memory.whole(r.bias, channel));
-            const std::uint32_t scale = op.channels > 1 ? channel : 0;
-            const std::int32_t steps = scaled<rounding>(
-                total, memory.whole(op.scale, scale), memory.whole(op.scale, op.channels + scale)
-            );
+            const std::int32_t steps = scaled<rounding>(total, scale.of(channel));
             output[w.out_at(batch, y, x) + channel] =
                 clamped(wrapped_sum(steps, op.output_zero), op.range.low, op.range.high);
         }
@@ -182,7 +180,7 @@ template void run_conv_int8<Rounding::double_>(const Memory&, const std::byte*);
 template void run_conv_int8<Rounding::single>(const Memory&, const std::byte*);
 
 void run_conv_float(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<ConvReal>(at);
+    const auto& op = numbers_of<ConvReal>(at);
     const Window& w = op.window;
     const Weights& r = op.weights;
     over_image(w, [&](std::int32_t batch, std::int32_t y, std::int32_t x) {

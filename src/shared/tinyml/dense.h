@@ -15,11 +15,10 @@ struct Dense {
     const std::int8_t* x = nullptr;        // depth
     const std::int8_t* weights = nullptr;  // units x depth
     const std::byte* bias = nullptr;       // int32, units; or none
-    const std::byte* scale = nullptr;      // int32, `channels` significands, then their shifts
+    Multipliers scale;                     // 1, or one a unit
     std::int8_t* y = nullptr;              // units
     std::uint32_t depth = 0;
     std::uint32_t units = 0;
-    std::uint32_t channels = 0;  // 1, or units
     std::int32_t x_zero = 0;
     std::int32_t y_zero = 0;
     std::int32_t low = -128;
@@ -36,9 +35,8 @@ struct Layer {
 
 [[nodiscard]] Layer layer_of(const Memory& memory, const std::byte* record);
 
-// The units from `first` on.
 template <Rounding rounding>
-void dense_portable(const Dense& dense, std::uint32_t first = 0);
+void dense_portable(const Dense& dense);
 
 #if defined(__x86_64__)
 [[nodiscard]] bool has_avx2();

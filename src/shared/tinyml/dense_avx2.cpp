@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace stator::tinyml {
@@ -87,8 +88,14 @@ STATOR_AVX2 __m128i four(const std::byte* numbers, std::uint32_t at) {
     return read;
 }
 
-STATOR_AVX2 __m128i one(const std::byte* numbers, std::uint32_t at) {
-    return _mm_set1_epi32(load<std::int32_t>(numbers + std::size_t{4} * at));
+STATOR_AVX2 __m128i four_bytes(const std::int8_t* numbers) {
+    std::int32_t bytes = 0;
+    std::memcpy(&bytes, numbers, 4);
+    return _mm_cvtepi8_epi32(_mm_cvtsi32_si128(bytes));
+}
+
+STATOR_AVX2 __m128i one(std::int32_t number) {
+    return _mm_set1_epi32(number);
 }
 
 // The lower halves of four 64-bit lanes.
@@ -136,13 +143,17 @@ bool has_avx2() {
 
 [[gnu::target("avx2")]] void dense_avx2(const Dense& d, Rounding rounding) {
     const bool twice = rounding == Rounding::double_;
-    const bool each = d.channels > 1;
-    std::uint32_t unit = 0;
-    for (; unit + 4 <= d.units; unit += 4) {
+    const bool each = d.scale.count > 1;
+    if (d.units < 4) {
+        return twice ? dense_portable<Rounding::double_>(d) : dense_portable<Rounding::single>(d);
+    }
+    for (std::uint32_t next = 0; next < d.units;) {
+        const std::uint32_t unit = std::min(next, d.units - 4);  // the last four may overlap
+        next = unit + 4;
         __m128i sums = dot4(d, d.weights + std::size_t{unit} * d.depth);
         if (d.bias != nullptr) sums = _mm_add_epi32(sums, four(d.bias, unit));
-        const __m128i significand = each ? four(d.scale, unit) : one(d.scale, 0);
-        const __m128i shift = each ? four(d.scale, d.channels + unit) : one(d.scale, 1);
+        const __m128i significand = each ? four(d.scale.at, unit) : one(d.scale.of(0).significand);
+        const __m128i shift = each ? four_bytes(d.scale.shifts() + unit) : one(d.scale.of(0).shift);
         __m128i steps =
             twice ? scaled_twice(sums, significand, shift) : scaled_once(sums, significand, shift);
         steps = _mm_add_epi32(steps, _mm_set1_epi32(d.y_zero));
@@ -151,7 +162,6 @@ bool has_avx2() {
         const std::int32_t bytes = _mm_cvtsi128_si32(_mm_packs_epi16(words, words));
         std::memcpy(d.y + unit, &bytes, 4);
     }
-    twice ? dense_portable<Rounding::double_>(d, unit) : dense_portable<Rounding::single>(d, unit);
 }
 
 }  // namespace stator::tinyml

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -17,7 +18,9 @@ namespace {
 
 struct Made {
     std::vector<std::int8_t> x, weights, y;
-    std::vector<std::int32_t> bias, scale;
+    std::vector<std::int32_t> bias;
+    std::vector<Multiplier> scale;
+    std::vector<std::byte> packed_scale;  // as it lies in an arena
     Dense dense;
 };
 
@@ -39,15 +42,20 @@ Made made_of(std::uint32_t depth, std::uint32_t units, bool each, std::mt19937& 
         );
     }
     const std::uint32_t channels = each ? units : 1;
-    for (std::uint32_t i = 0; i < channels; ++i)
-        made.scale.push_back(within(0, 19) == 0 ? 0 : within(1 << 30, 0x7FFFFFFF));
-    for (std::uint32_t i = 0; i < channels; ++i)
-        made.scale.push_back(within(0, 4) == 0 ? within(shift_min, shift_max) : within(-12, -3));
+    made.packed_scale.resize(Multipliers::bytes(channels));
+    for (std::uint32_t i = 0; i < channels; ++i) {
+        const Multiplier by{
+            within(0, 19) == 0 ? 0 : within(1 << 30, 0x7FFFFFFF),
+            within(0, 4) == 0 ? within(shift_min, shift_max) : within(-12, -3),
+        };
+        made.scale.push_back(by);
+        std::memcpy(&made.packed_scale[std::size_t{4} * i], &by.significand, 4);
+        made.packed_scale[std::size_t{4} * channels + i] = static_cast<std::byte>(by.shift);
+    }
     made.y.assign(units, 0);
     made.dense = {
         .depth = depth,
         .units = units,
-        .channels = channels,
         .x_zero = within(-128, 127),
         .y_zero = within(-128, 127),
         .low = within(-128, 0),
@@ -62,7 +70,7 @@ Made next_layer(int round, std::mt19937& chance) {
         made_of(depth, static_cast<std::uint32_t>(1 + chance() % 21), round % 2 == 0, chance);
     made.dense.weights = made.weights.data();
     if (round % 5 != 0) made.dense.bias = reinterpret_cast<const std::byte*>(made.bias.data());
-    made.dense.scale = reinterpret_cast<const std::byte*>(made.scale.data());
+    made.dense.scale = {made.packed_scale.data(), static_cast<std::uint32_t>(made.scale.size())};
     made.dense.x = made.x.data();
     made.dense.y = made.y.data();
     return made;
@@ -77,10 +85,8 @@ std::int8_t by_definition(const Made& made, std::size_t unit) {
         sum += static_cast<std::uint32_t>(product);
     }
     if (d.bias != nullptr) sum += static_cast<std::uint32_t>(made.bias[unit]);
-    const std::size_t channel = d.channels > 1 ? unit : 0;
-    const std::int32_t steps = scaled<rounding>(
-        static_cast<std::int32_t>(sum), made.scale[channel], made.scale[d.channels + channel]
-    );
+    const Multiplier& by = made.scale[made.scale.size() > 1 ? unit : 0];
+    const std::int32_t steps = scaled<rounding>(static_cast<std::int32_t>(sum), by);
     return clamped(wrapped_sum(steps, d.y_zero), d.low, d.high);
 }
 
@@ -118,7 +124,6 @@ void expect_the_portable_bits(const TileKernel& kernel, int rounds) {
             .y = y.data(),
             .words = kernel.words(dense.depth),
             .units = dense.units,
-            .channels = dense.channels,
             .y_zero = dense.y_zero,
             .low = dense.low,
             .high = dense.high,

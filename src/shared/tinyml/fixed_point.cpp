@@ -1,6 +1,7 @@
 #include "shared/tinyml/fixed_point.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
 
 namespace stator::tinyml {
@@ -65,6 +66,78 @@ bool quantised(double multiplier, Multiplier& out) {
         ++shift;
     }
     if (shift < shift_min) return true;  // so small that every product rounds to nothing
+    if (shift > shift_max) return false;
+    out = {static_cast<std::int32_t>(significand), shift};
+    return true;
+}
+
+namespace {
+
+// A positive, finite float's bits as mantissa * 2^exponent, the mantissa in [2^23, 2^24).
+struct Parts {
+    std::uint32_t mantissa = 0;
+    int exponent = 0;
+};
+
+Parts parts_of(std::uint32_t bits) {
+    const auto field = static_cast<int>(bits >> 23U);
+    const std::uint32_t fraction = bits & 0x7FFFFFU;
+    if (field != 0) return {fraction | 0x800000U, field - 150};
+    const int missing = std::countl_zero(fraction) - 8;  // subnormal
+    return {fraction << static_cast<unsigned>(missing), -149 - missing};
+}
+
+struct Division {
+    std::uint32_t rest;
+    std::uint32_t by;
+    std::uint32_t quotient = 0;  // its last 32 bits
+
+    [[gnu::always_inline]] void step(unsigned bits, std::uint32_t next) {
+        rest = rest << bits | next;
+        const std::uint32_t digit = rest / by;
+        quotient = quotient << bits | digit;
+        rest -= digit * by;
+    }
+};
+
+}  // namespace
+
+bool quantised_quotient(float a, float b, float divisor, Multiplier& out) {
+    const auto bits_of_a = std::bit_cast<std::uint32_t>(a);
+    const auto bits_of_b = std::bit_cast<std::uint32_t>(b);
+    constexpr std::uint32_t infinite = 0x7F800000U;
+    out = {};
+    if (bits_of_a == 0 || bits_of_b == 0) return true;
+    if (bits_of_a >= infinite || bits_of_b >= infinite) return false;
+    const Parts by = parts_of(std::bit_cast<std::uint32_t>(divisor));
+    const Parts of_a = parts_of(bits_of_a);
+    const Parts of_b = parts_of(bits_of_b);
+    const std::uint64_t product = std::uint64_t{of_a.mantissa} * of_b.mantissa;
+    // long division, a byte at a time: 23 to 25 bits, then 32 behind the point
+    const auto low = static_cast<std::uint32_t>(product) & 0xFFFFFFU;
+    Division division{static_cast<std::uint32_t>(product >> 24U), by.mantissa};
+    division.step(0, 0);
+    for (const unsigned bits : {16U, 8U, 0U})
+        division.step(8, low >> bits & 255U);
+    const std::uint32_t whole = division.quotient;
+    for (int i = 0; i < 4; ++i)
+        division.step(8, 0);
+    const int few = std::countl_zero(whole) - 7;  // bits that 25 are more than it has
+    const std::uint64_t quotient = (std::uint64_t{whole} << 32U | division.quotient)
+                                   << static_cast<unsigned>(few);
+    // a double's 53 bits, to nearest, halves to even
+    const auto below = static_cast<std::uint32_t>(quotient) & 15U;
+    std::uint64_t rounded = quotient >> 4U;
+    const bool odd = (rounded & 1U) != 0;
+    if (below > 8 || (below == 8 && (division.rest != 0 || odd))) ++rounded;
+    // then 31 of those, halves up
+    auto significand = static_cast<std::uint32_t>((rounded + (1U << 21U)) >> 22U);
+    int shift = 25 - few + of_a.exponent + of_b.exponent - by.exponent;
+    if (significand == 1U << 31U) {
+        significand >>= 1U;
+        ++shift;
+    }
+    if (shift < shift_min) return true;
     if (shift > shift_max) return false;
     out = {static_cast<std::int32_t>(significand), shift};
     return true;

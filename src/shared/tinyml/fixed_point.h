@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace stator::tinyml {
 
@@ -51,17 +52,38 @@ inline constexpr std::int32_t shift_max = 30;
 // False when the multiplier is not a finite number below 2^30.
 [[nodiscard]] bool quantised(double multiplier, Multiplier& out);
 
+// The same of a * b / divisor as double arithmetic gives it, to the bit, reckoned in integers:
+// microcontrollers have no doubles. `a` and `b` are not negative, `divisor` positive and finite.
+[[nodiscard]] bool quantised_quotient(float a, float b, float divisor, Multiplier& out);
+
+// high_product() by a significand, which never meets its special case.
+[[nodiscard]] constexpr std::int32_t high_scaled(std::int32_t x, std::int32_t significand) {
+#if defined(__thumb2__)
+    if (!std::is_constant_evaluated()) {  // the shift leaves the rounding bit in the carry
+        std::int32_t low;
+        std::int32_t high;
+        asm("smull %0, %1, %2, %3\n\tlsrs %0, %0, #31\n\tadc %0, %0, %1, lsl #1"
+            : "=&r"(low), "=&r"(high)
+            : "r"(x), "r"(significand)
+            : "cc");
+        return low;
+    }
+#endif
+    const std::int64_t product = std::int64_t{x} * significand;
+    return static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
+}
+
 template <Rounding rounding>
 [[nodiscard]] constexpr std::int32_t scaled(
     std::int32_t x, std::int32_t significand, std::int32_t shift
 ) {
     if constexpr (rounding == Rounding::double_) {
-        const int left = shift > 0 ? shift : 0;
-        const int right = shift > 0 ? 0 : -shift;
-        // high_product(), whose special case a significand never meets
-        const std::int64_t product = std::int64_t{wrapped_shift(x, left)} * significand;
-        const auto high = static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
-        return rounded_shift(high, right);
+        if (shift >= 0) [[unlikely]]
+            return high_scaled(wrapped_shift(x, shift), significand);
+        // rounded_shift(high, -shift) in fewer steps: high is neither end of its range (a negative
+        // significand meets small numbers only), so a half below zero can be moved away first
+        const std::int32_t high = high_scaled(x, significand);
+        return (((high + (high >> 31)) >> (-shift - 1)) + 1) >> 1;
     } else {
         const int total = 31 - shift;
         const std::int64_t half = std::int64_t{1} << (total - 1);

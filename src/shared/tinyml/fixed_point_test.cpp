@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace stator::tinyml {
@@ -24,6 +26,63 @@ TEST(FixedPoint, a_multiplier_scales_like_the_real_number_to_within_a_step) {
         EXPECT_NEAR(scaled<Rounding::double_>(x, by), exact, 1.001 + of_significand);  // two halves
         EXPECT_NEAR(scaled<Rounding::single>(x, by), exact, 0.501 + of_significand);
     }
+}
+
+TEST(FixedPoint, scaling_twice_rounds_as_gemmlowps_two_steps_do) {
+    std::mt19937 chance{11};
+    constexpr auto lowest = std::numeric_limits<std::int32_t>::min();
+    constexpr auto highest = std::numeric_limits<std::int32_t>::max();
+    for (int i = 0; i < 2'000'000; ++i) {
+        std::int32_t x = static_cast<std::int32_t>(chance()) >> chance() % 31;
+        if (i % 50 == 0) x = i % 100 == 0 ? lowest : highest;
+        const auto significand = static_cast<std::int32_t>((1U << 30U) + (chance() >> 2U));
+        const auto shift = static_cast<std::int32_t>(chance() % 62) + shift_min;
+        const int left = shift > 0 ? shift : 0;
+        const int right = shift > 0 ? 0 : -shift;
+        ASSERT_EQ(
+            scaled<Rounding::double_>(x, significand, shift),
+            rounded_shift(high_product(wrapped_shift(x, left), significand), right)
+        ) << x
+          << " by " << significand << ", shift " << shift;
+    }
+}
+
+TEST(FixedPoint, a_quotient_of_floats_is_that_of_double_arithmetic_to_the_bit) {
+    std::mt19937 chance{12};
+    int largest = 0;
+    for (int i = 0; i < 2'000'000; ++i) {
+        const auto any = [&] {  // mostly scales, now and then any positive float
+            const auto below = [&](std::uint32_t end) {
+                return static_cast<std::uint32_t>(chance()) % end;
+            };
+            const std::uint32_t field = below(8) == 0 ? below(255) : 100 + below(40);
+            std::uint32_t fraction = below(1U << 23U);
+            if (chance() % 4 == 0) fraction &= 0x7F0000U;  // short ones meet exact halves
+            const auto value = std::bit_cast<float>(field << 23U | fraction);
+            return value == 0.0F ? 1.0F : value;
+        };
+        const float a = any();
+        const float b = i % 3 == 0 ? 1.0F : any();
+        const float divisor = any();
+        const double exact =
+            static_cast<double>(a) * static_cast<double>(b) / static_cast<double>(divisor);
+        Multiplier ours;
+        Multiplier theirs;
+        const bool fits = quantised(exact, theirs);
+        ASSERT_EQ(quantised_quotient(a, b, divisor, ours), fits)
+            << a << " * " << b << " / " << divisor;
+        if (!fits) {
+            ++largest;
+            continue;
+        }
+        ASSERT_EQ(ours.significand, theirs.significand) << a << " * " << b << " / " << divisor;
+        ASSERT_EQ(ours.shift, theirs.shift) << a << " * " << b << " / " << divisor;
+    }
+    EXPECT_GT(largest, 1000);
+    Multiplier none{1, 1};
+    EXPECT_TRUE(quantised_quotient(0.0F, 1.0F, 1.0F, none));
+    EXPECT_EQ(none.significand, 0);
+    EXPECT_FALSE(quantised_quotient(std::numeric_limits<float>::infinity(), 1.0F, 1.0F, none));
 }
 
 TEST(FixedPoint, the_two_roundings_differ_where_a_half_is_made_by_the_first) {

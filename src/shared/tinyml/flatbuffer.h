@@ -14,6 +14,8 @@
 
 namespace stator::tinyml {
 
+inline constexpr std::size_t file_bytes_max = std::size_t{64} << 20;
+
 // Loads a little-endian scalar from any address: a hostile file need not align its numbers.
 template <typename T>
 [[nodiscard]] inline T load(const std::byte* at) {
@@ -24,7 +26,9 @@ template <typename T>
 
 class File {
   public:
-    explicit File(std::span<const std::byte> bytes) : bytes_{bytes} {}
+    // Of more than file_bytes_max it holds nothing: places in it fit 32 bits, their sums too.
+    explicit File(std::span<const std::byte> bytes)
+        : bytes_{bytes}, broken_{bytes.size() > file_bytes_max} {}
 
     [[nodiscard]] bool broken() const { return broken_; }
 
@@ -33,22 +37,22 @@ class File {
     [[nodiscard]] const std::byte* data() const { return bytes_.data(); }
 
     template <typename T>
-    [[nodiscard]] T read(std::uint64_t at) {
+    [[nodiscard]] T read(std::uint32_t at) {
         if (!holds(at, sizeof(T))) return T{};
         return load<T>(bytes_.data() + at);
     }
 
     // Follows the relative offset that lies at `at`; 0 when it leads outside.
-    [[nodiscard]] std::uint32_t follow(std::uint64_t at) {
-        const std::uint64_t to = at + read<std::uint32_t>(at);
-        if (broken_ || to == at || !holds(to, 4)) {
+    [[nodiscard]] std::uint32_t follow(std::uint32_t at) {
+        const auto distance = read<std::uint32_t>(at);
+        if (broken_ || distance == 0 || distance > bytes_.size() || !holds(at + distance, 4)) {
             broken_ = true;
             return 0;
         }
-        return static_cast<std::uint32_t>(to);
+        return at + distance;
     }
 
-    [[nodiscard]] bool holds(std::uint64_t at, std::uint64_t count) {
+    [[nodiscard]] [[gnu::always_inline]] bool holds(std::uint32_t at, std::uint32_t count) {
         if (broken_ || at > bytes_.size() || count > bytes_.size() - at) broken_ = true;
         return !broken_;
     }
@@ -72,12 +76,11 @@ class Table {
 
     Table(File& file, std::uint32_t at) : file_{&file}, at_{at} {
         if (at == 0) return;
-        const std::int64_t vtable = std::int64_t{at} - file.read<std::int32_t>(at);
-        if (file.broken() || vtable < 0 || static_cast<std::uint64_t>(vtable) > file.size()) {
+        vtable_ = at - file.read<std::uint32_t>(at);  // signed; below the file's begin it wraps
+        if (file.broken() || vtable_ > file.size()) {
             file.condemn();
             return;
         }
-        vtable_ = static_cast<std::uint32_t>(vtable);
         vtable_bytes_ = file.read<std::uint16_t>(vtable_);
         if (vtable_bytes_ < 4 || !file.holds(vtable_, vtable_bytes_)) file.condemn();
     }
@@ -96,12 +99,15 @@ class Table {
         return Table{*file_, file_->follow(at)};
     }
 
-    [[nodiscard]] Vector vector(unsigned field, std::size_t item_bytes) const {
+    [[nodiscard]] Vector vector(unsigned field, std::uint32_t item_bytes) const {
         const std::uint32_t at = find(field);
         if (at == 0) return {};
         const std::uint32_t head = file_->follow(at);
         const auto size = file_->read<std::uint32_t>(head);
-        if (!file_->holds(std::uint64_t{head} + 4, std::uint64_t{size} * item_bytes)) return {};
+        if (size > file_bytes_max || !file_->holds(head + 4, size * item_bytes)) {
+            file_->condemn();
+            return {};
+        }
         return {head + 4, size};
     }
 
@@ -111,13 +117,13 @@ class Table {
             file_->condemn();
             return {};
         }
-        return Table{*file_, file_->follow(vector.first + std::uint64_t{4} * i)};
+        return Table{*file_, file_->follow(vector.first + 4 * i)};
     }
 
     template <typename T>
     [[nodiscard]] T number(Vector vector, std::uint32_t i) const {
         if (i >= vector.size) return T{};
-        return file_->read<T>(vector.first + std::uint64_t{sizeof(T)} * i);
+        return file_->read<T>(vector.first + std::uint32_t{sizeof(T)} * i);
     }
 
   private:
@@ -126,7 +132,7 @@ class Table {
         if (at_ == 0 || file_->broken()) return 0;
         const std::uint32_t slot = 4 + 2 * field;
         if (slot + 2 > vtable_bytes_) return 0;
-        const auto offset = file_->read<std::uint16_t>(vtable_ + std::uint64_t{slot});
+        const auto offset = load<std::uint16_t>(file_->data() + vtable_ + slot);  // it lies inside
         return offset == 0 ? 0 : at_ + offset;
     }
 

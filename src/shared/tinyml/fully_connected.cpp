@@ -3,6 +3,8 @@
 #include "shared/tinyml/dot.h"
 #include "shared/tinyml/kernels.h"
 
+#include <array>
+
 namespace stator::tinyml {
 
 namespace {
@@ -12,14 +14,13 @@ struct Dense8 {
     Place weights;
     Place bias;  // int32
     Place output;
-    Place scale;  // significands, then shifts: one pair, or one a unit
-    std::uint32_t batches = 0;
+    std::uint32_t per_channel : 1 = 0;
+    std::uint32_t batches : 31 = 0;
     std::uint32_t depth = 0;
     std::uint32_t units = 0;
-    std::uint32_t per_channel = 0;
-    std::int32_t input_zero = 0;
-    std::int32_t output_zero = 0;
-    Range8 range;
+    std::int8_t input_zero = 0;
+    std::int8_t output_zero = 0;
+    Range8 range;  // the multipliers lie behind: one, or one a unit
 };
 
 struct DenseReal {
@@ -80,11 +81,12 @@ bool prepare_int8(Builder& b, const Operator& op, Fused fused) {
     record.output = b.place(op.output);
     record.units = static_cast<std::uint32_t>(weights.dims[0]);
     record.depth = static_cast<std::uint32_t>(weights.dims[1]);
-    record.batches = input.count / record.depth;
+    record.batches = input.count / record.depth & 0x7FFFFFFFU;
     record.per_channel = weights.per_channel() ? 1 : 0;
-    record.input_zero = input.zero_point;
-    record.output_zero = output.zero_point;
-    return channel_scales(b, op, weights, record.scale);
+    record.input_zero = static_cast<std::int8_t>(input.zero_point);
+    record.output_zero = static_cast<std::int8_t>(output.zero_point);
+    Place behind;
+    return channel_scales(b, op, weights, behind);
 }
 
 bool prepare_float(Builder& b, const Operator& op, Fused fused) {
@@ -102,22 +104,44 @@ bool prepare_float(Builder& b, const Operator& op, Fused fused) {
     return true;
 }
 
-std::int32_t number(const std::byte* numbers, std::uint32_t i) {
-    return load<std::int32_t>(numbers + std::size_t{4} * i);
-}
+constexpr std::array<std::byte, 4> no_bias{};
 
-template <Rounding rounding, std::uint32_t units>
-void dense_units(const Dense& d, std::uint32_t unit) {
-    const Sums<units> sums = dots(d, unit, std::make_integer_sequence<std::uint32_t, units>{});
-    for (std::uint32_t u = 0; u < units; ++u, ++unit) {
-        auto sum = static_cast<std::int32_t>(sums[u]);
-        if (d.bias != nullptr) sum = wrapped_sum(sum, number(d.bias, unit));
-        const std::uint32_t channel = d.channels > 1 ? unit : 0;
-        const std::int32_t steps =
-            scaled<rounding>(sum, number(d.scale, channel), number(d.scale, d.channels + channel));
-        d.y[unit] = clamped(wrapped_sum(steps, d.y_zero), d.low, d.high);
+// What a sum becomes: bias, multiplier, zero point, limits. (A copy of a Dense's: y is never part
+// of it, so nothing need be read again behind a store.)
+struct Finish {
+    explicit Finish(const Dense& d)
+        : bias{d.bias != nullptr ? d.bias : no_bias.data()},
+          significands{d.scale.at},
+          shifts{d.scale.shifts()},
+          y{d.y},
+          each_bias{d.bias != nullptr ? ~0U : 0U},
+          each_scale{d.scale.count > 1 ? ~0U : 0U},
+          zero{d.y_zero},
+          low{d.low},
+          high{d.high} {}
+
+    template <Rounding rounding>
+    [[gnu::always_inline]] void operator()(std::uint32_t total, std::uint32_t unit) const {
+        const auto own = load<std::int32_t>(bias + std::size_t{4} * (unit & each_bias));
+        const std::uint32_t channel = unit & each_scale;
+        const std::int32_t steps = scaled<rounding>(
+            wrapped_sum(static_cast<std::int32_t>(total), own),
+            load<std::int32_t>(significands + std::size_t{4} * channel),
+            shifts[channel]
+        );
+        y[unit] = clamped(wrapped_sum(steps, zero), low, high);
     }
-}
+
+    const std::byte* bias;
+    const std::byte* significands;
+    const std::int8_t* shifts;
+    std::int8_t* y;
+    std::uint32_t each_bias;
+    std::uint32_t each_scale;
+    std::int32_t zero;
+    std::int32_t low;
+    std::int32_t high;
+};
 
 }  // namespace
 
@@ -130,19 +154,31 @@ bool prepare_fully_connected(Builder& b, const Operator& op) {
 }
 
 template <Rounding rounding>
-void dense_portable(const Dense& d, std::uint32_t first) {
-    std::uint32_t unit = first;
-    for (; unit + 4 <= d.units; unit += 4)
-        dense_units<rounding, 4>(d, unit);
-    for (; unit < d.units; ++unit)
-        dense_units<rounding, 1>(d, unit);
+void dense_portable(const Dense& d) {
+    const Finish finish{d};
+    const std::int8_t* const x = d.x;
+    const std::uint32_t depth = d.depth;
+    const std::uint32_t units = d.units;
+    const std::int32_t zero = d.x_zero;
+    std::uint32_t unit = 0;
+    const std::int8_t* w = d.weights;
+    for (; unit + 4 <= units; w += std::size_t{4} * depth) {
+        std::array<std::uint32_t, 4> sums;
+        four_dots(x, w, depth, zero, sums.data());
+#pragma GCC unroll 4
+        for (std::uint32_t i = 0; i < 4; ++i)
+            finish.template operator()<rounding>(sums[i], unit + i);
+        unit += 4;
+    }
+    for (; unit < units; ++unit, w += depth)
+        finish.template operator()<rounding>(one_dot(x, w, depth, zero), unit);
 }
 
-template void dense_portable<Rounding::double_>(const Dense&, std::uint32_t);
-template void dense_portable<Rounding::single>(const Dense&, std::uint32_t);
+template void dense_portable<Rounding::double_>(const Dense&);
+template void dense_portable<Rounding::single>(const Dense&);
 
 Layer layer_of(const Memory& memory, const std::byte* record) {
-    const auto op = numbers_of<Dense8>(record);
+    const auto& op = numbers_of<Dense8>(record);
     return {
         .input = op.input,
         .output = op.output,
@@ -151,10 +187,9 @@ Layer layer_of(const Memory& memory, const std::byte* record) {
             {
                 .weights = memory.in8(op.weights),
                 .bias = op.bias.present() ? memory.in(op.bias) : nullptr,
-                .scale = memory.in(op.scale),
+                .scale = {record + sizeof(Dense8), op.per_channel != 0 ? op.units : 1},
                 .depth = op.depth,
                 .units = op.units,
-                .channels = op.per_channel != 0 ? op.units : 1,
                 .x_zero = op.input_zero,
                 .y_zero = op.output_zero,
                 .low = op.range.low,
@@ -188,7 +223,7 @@ template void run_fully_connected_int8<Rounding::double_>(const Memory&, const s
 template void run_fully_connected_int8<Rounding::single>(const Memory&, const std::byte*);
 
 void run_fully_connected_float(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<DenseReal>(at);
+    const auto& op = numbers_of<DenseReal>(at);
     for (std::uint32_t batch = 0; batch < op.batches; ++batch) {
         for (std::uint32_t unit = 0; unit < op.units; ++unit) {
             float sum = 0;

@@ -1,18 +1,25 @@
 #include "shared/tinyml/graph.h"
 
 #include <charconv>
-#include <cmath>
 
 namespace stator::tinyml {
+
+#if defined(STATOR_TINYML_TERSE)
+
+void say_refused(Reason& reason) {
+    static_cast<void>(reason.assign("refused"));
+}
+
+#else
 
 void say(Reason& reason, std::initializer_list<Word> words) {
     reason.clear();
     for (const Word& word : words) {
-        std::array<char, 24> digits{};
-        std::string_view text = word.text;
-        if (word.is_number) {
-            const auto end =
-                std::to_chars(digits.data(), digits.data() + digits.size(), word.number);
+        std::array<char, 12> digits{};
+        std::string_view text{word.text, word.size};
+        if (word.text == nullptr) {
+            const auto number = static_cast<std::int32_t>(word.size);
+            const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
             text = {digits.data(), static_cast<std::size_t>(end.ptr - digits.data())};
         }
         if (!reason.append(text)) return;  // full: the beginning says enough
@@ -23,6 +30,8 @@ bool Graph::refuse(std::initializer_list<Word> words) {
     say(reason, words);
     return false;
 }
+
+#endif
 
 bool Graph::parse() {
     if (file.size() > file_bytes_max) return refuse({"the file is larger than 64 MiB"});
@@ -43,11 +52,13 @@ bool Graph::parse() {
 bool Graph::parse_tensors(const Table& subgraph, const Table& model) {
     const Vector list = subgraph.vector(field::subgraph::tensors, 4);
     if (list.size > tensors_max) {
-        return refuse({list.size, " tensors, at most ", std::int64_t{tensors_max}});
+        return refuse({list.size, " tensors, at most ", tensors_max});
     }
     for (std::uint32_t i = 0; i < list.size; ++i) {
         const Table table = subgraph.item(list, i);
-        Tensor tensor;
+        Tensor* const added = tensors.add();
+        if (added == nullptr) return refuse({"too many tensors"});
+        Tensor& tensor = *added;
         tensor.root = static_cast<std::uint16_t>(i);
         const auto kind = table.scalar<std::int8_t>(field::tensor::type, 0);
         tensor.kind = static_cast<Kind>(kind);
@@ -65,7 +76,6 @@ bool Graph::parse_tensors(const Table& subgraph, const Table& model) {
             return false;
         }
         if (file.broken()) return refuse({"tensor ", i, " is damaged"});
-        if (!tensors.push_back(tensor)) return refuse({"too many tensors"});
     }
     return file.broken() ? refuse({"the list of tensors is damaged"}) : true;
 }
@@ -73,8 +83,7 @@ bool Graph::parse_tensors(const Table& subgraph, const Table& model) {
 bool Graph::parse_shape(const Table& table, Tensor& tensor, std::uint32_t i) {
     const Vector shape = table.vector(field::tensor::shape, 4);
     if (shape.size > rank_max) {
-        return refuse({"tensor ", i, " has rank ", shape.size, ", at most ", std::int64_t{rank_max}}
-        );
+        return refuse({"tensor ", i, " has rank ", shape.size, ", at most ", rank_max});
     }
     tensor.rank = shape.size;
     for (std::uint32_t d = 0; d < shape.size; ++d) {
@@ -88,6 +97,15 @@ bool Graph::parse_shape(const Table& table, Tensor& tensor, std::uint32_t i) {
     }
     return true;
 }
+
+namespace {
+
+// A float's bits: of a positive, finite number.
+bool is_positive(std::uint32_t bits) {
+    return bits - 1 < 0x7F7FFFFFU;
+}
+
+}  // namespace
 
 bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t i) {
     const Table quantisation = table.table(field::tensor::quantization);
@@ -113,20 +131,24 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
         }
         tensor.dimension = static_cast<std::uint32_t>(dimension);
     }
-    for (std::uint32_t k = 0; k < scales.size; ++k) {
-        const auto scale = quantisation.number<float>(scales, k);
-        if (!(scale > 0) || !std::isfinite(scale)) {
+    // the vectors' extents were checked; there may be hundreds of numbers
+    const std::byte* at = file.data() + scales.first;
+    for (std::uint32_t k = 0; k < scales.size; ++k, at += 4) {
+        if (!is_positive(load<std::uint32_t>(at))) {
             return refuse({"tensor ", i, ": scale ", k, " is not a positive number"});
         }
     }
-    for (std::uint32_t k = 0; k < zeros.size; ++k) {
-        const auto zero = quantisation.number<std::int64_t>(zeros, k);
-        const bool symmetric = scales.size > 1 || tensor.kind == Kind::int32;
-        if (zero < -128 || zero > 255 || (symmetric && zero != 0) ||
-            (tensor.kind == Kind::int8 && zero > 127)) {
+    const bool symmetric = scales.size > 1 || tensor.kind == Kind::int32;
+    const std::int32_t low = symmetric ? 0 : -128;
+    const std::int32_t high = symmetric ? 0 : (tensor.kind == Kind::int8 ? 127 : 255);
+    at = file.data() + zeros.first;
+    for (std::uint32_t k = 0; k < zeros.size; ++k, at += 8) {
+        const auto zero = load<std::int32_t>(at);
+        const bool wide = load<std::int32_t>(at + 4) != (zero < 0 ? -1 : 0);  // of 64 bits
+        if (wide || zero < low || zero > high) {
             return refuse({"tensor ", i, ": zero point ", zero, " is out of range"});
         }
-        if (k == 0) tensor.zero_point = static_cast<std::int32_t>(zero);
+        if (k == 0) tensor.zero_point = zero;
     }
     return true;
 }
@@ -183,7 +205,7 @@ bool Graph::parse_operators(const Table& subgraph, const Table& model) {
     if (file.broken()) return refuse({"the list of operators is damaged"});
     if (list.size == 0) return refuse({"the model has no operators"});
     if (list.size > operators_max) {
-        return refuse({list.size, " operators, at most ", std::int64_t{operators_max}});
+        return refuse({list.size, " operators, at most ", operators_max});
     }
     for (std::uint32_t i = 0; i < list.size; ++i) {
         const Table table = subgraph.item(list, i);
@@ -200,7 +222,9 @@ bool Graph::parse_operator(const Table& table, const Table& model, std::uint16_t
     const Vector outputs = table.vector(field::operation::outputs, 4);
     if (file.broken() || index >= codes.size) return refuse({"operator ", i, " is damaged"});
     const Table code = model.item(codes, index);
-    Operator made;
+    Operator* const added = operators.add();
+    if (added == nullptr) return refuse({"too many operators"});
+    Operator& made = *added;
     // Files from before 2020 have the code in a signed byte; newer ones fill both.
     const auto old_code = code.scalar<std::int8_t>(field::operator_code::old_code, 0);
     const auto new_code = code.scalar<std::int32_t>(field::operator_code::code, 0);
@@ -241,7 +265,6 @@ bool Graph::parse_operator(const Table& table, const Table& model, std::uint16_t
         );
     }
     target.produced = true;
-    if (!operators.push_back(made)) return refuse({"too many operators"});
     return true;
 }
 

@@ -12,17 +12,23 @@
 #include "shared/tinyml/schema.h"
 
 #include <array>
+#include <cassert>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <utility>
 
 namespace stator::tinyml {
 
-inline constexpr std::size_t file_bytes_max = std::size_t{64} << 20;
 inline constexpr std::size_t tensors_max = 96;
 inline constexpr std::size_t operators_max = 48;
 inline constexpr std::size_t rank_max = 4;
 inline constexpr std::size_t operands_max = 8;
 inline constexpr std::size_t folded_max = 8;  // numbers in a tensor that is computed at load
+inline constexpr std::size_t folded_numbers_max = 128;  // in all of them
 inline constexpr std::uint32_t scalars_max = 1U << 24;
 
 struct Tensor {
@@ -32,14 +38,14 @@ struct Tensor {
     Kind kind = Kind::float32;
     bool constant = false;  // its bytes lie in the file, at data_at
     bool produced = false;  // by an operator or as the graph's input
-    bool folded = false;    // its numbers are in `values`
+    bool folded = false;    // its numbers are the graph's, from folded_at on
     bool quantised = false;
     std::uint32_t data_at = 0;
     Vector scales;
     std::uint32_t dimension = 0;  // that the scales belong to
     float scale = 0;              // the first
     std::int32_t zero_point = 0;
-    std::array<std::int32_t, folded_max> values{};
+    std::uint16_t folded_at = 0;
     // for the planner
     std::uint16_t root = 0;  // the tensor whose bytes this one shares
     std::uint16_t first = 0;
@@ -61,20 +67,77 @@ struct Operator {
     Table options;
 };
 
-// Puts a sentence together: say(reason, {"tensor ", 3, " is too long"}).
+// A part of a sentence: text that outlives it, or a number (held to 31 bits).
 struct Word {
-    std::string_view text;
-    std::int64_t number = 0;
-    bool is_number = false;
+    const char* text = nullptr;  // none: a number
+    std::uint32_t size = 0;
 
-    Word(const char* t) : text{t} {}  // NOLINT(google-explicit-constructor)
+    // 8 bytes on a microcontroller: sentences are built in many places
+    Word(std::string_view t)  // NOLINT(google-explicit-constructor)
+        : text{t.data()}, size{static_cast<std::uint32_t>(t.size())} {}
 
-    Word(std::string_view t) : text{t} {}  // NOLINT(google-explicit-constructor)
+    Word(const char* t) : Word{std::string_view{t}} {}  // NOLINT(google-explicit-constructor)
 
-    Word(std::int64_t n) : number{n}, is_number{true} {}  // NOLINT(google-explicit-constructor)
+    template <std::integral Number>
+    Word(Number n)  // NOLINT(google-explicit-constructor)
+        : size{static_cast<std::uint32_t>(
+              std::in_range<std::int32_t>(n) ? static_cast<std::int32_t>(n)
+                                             : std::numeric_limits<std::int32_t>::max()
+          )} {}
 };
 
+// Puts a sentence together: say(reason, {"tensor ", 3, " is too long"}). Built with
+// STATOR_TINYML_TERSE it says only that the file was refused, for where every byte of code counts.
+#if defined(STATOR_TINYML_TERSE)
+void say_refused(Reason& reason);
+
+[[gnu::always_inline]] inline void say(Reason& reason, std::initializer_list<Word>) {
+    say_refused(reason);
+}
+#else
 void say(Reason& reason, std::initializer_list<Word> words);
+#endif
+
+// Some items, at most size_max. Unlike a FixedVector's, an item's bytes are first touched when it
+// is added: clearing room for the most would cost a microcontroller more than reading the file.
+template <typename T, std::size_t size_max>
+class Items {
+  public:
+    Items() = default;
+    Items(const Items&) = delete;
+    Items& operator=(const Items&) = delete;
+
+    // A new one, at its type's first values; none at the limit.
+    [[nodiscard]] T* add() {
+        if (size_ == size_max) return nullptr;
+        return std::construct_at(begin() + size_++);
+    }
+
+    [[nodiscard]] T& operator[](std::size_t i) {
+        assert(i < size_);
+        return begin()[i];
+    }
+
+    [[nodiscard]] const T& operator[](std::size_t i) const {
+        assert(i < size_);
+        return begin()[i];
+    }
+
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+    [[nodiscard]] T* begin() { return reinterpret_cast<T*>(room_.data()); }
+
+    [[nodiscard]] T* end() { return begin() + size_; }
+
+    [[nodiscard]] const T* begin() const { return reinterpret_cast<const T*>(room_.data()); }
+
+    [[nodiscard]] const T* end() const { return begin() + size_; }
+
+  private:
+    static_assert(std::is_trivially_destructible_v<T>);
+    alignas(T) std::array<std::byte, size_max * sizeof(T)> room_;
+    std::size_t size_ = 0;
+};
 
 class Graph {
   public:
@@ -87,12 +150,20 @@ class Graph {
     [[nodiscard]] bool parse();
 
     // Always false, so that a check reads `return graph.refuse({...})`.
+#if defined(STATOR_TINYML_TERSE)
+    [[gnu::always_inline]] bool refuse(std::initializer_list<Word> words) {
+        say(reason, words);
+        return false;
+    }
+#else
     bool refuse(std::initializer_list<Word> words);
+#endif
 
     File file;
     Reason& reason;
-    base::FixedVector<Tensor, tensors_max> tensors;
-    base::FixedVector<Operator, operators_max> operators;
+    Items<Tensor, tensors_max> tensors;
+    Items<Operator, operators_max> operators;
+    Items<std::int32_t, folded_numbers_max> folded;
     std::uint16_t input = 0;
     std::uint16_t output = 0;
 

@@ -6,6 +6,8 @@
 
 #include "shared/tinyml/program.h"
 
+#include <new>
+
 namespace stator::tinyml {
 
 using Run = void (*)(const Memory& memory, const std::byte* numbers);
@@ -65,10 +67,10 @@ struct Curve8 {
 [[nodiscard]] Curve8 curve_of(const std::byte* record);
 void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table);
 
-// A record's numbers, copied out: the arena holds no objects, only bytes.
+// A record's numbers, where Builder::record() made them.
 template <typename T>
-[[nodiscard]] inline T numbers_of(const std::byte* at) {
-    return load<T>(at);
+[[nodiscard]] inline const T& numbers_of(const std::byte* at) {
+    return *std::launder(reinterpret_cast<const T*>(at));
 }
 
 }  // namespace stator::tinyml

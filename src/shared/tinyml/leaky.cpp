@@ -63,7 +63,7 @@ bool prepare_leaky(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void run_leaky_int8(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Leaky8>(at);
+    const auto& op = numbers_of<Leaky8>(at);
     const std::int8_t* input = memory.in8(op.input);
     std::int8_t* output = memory.out8(op.output);
     for (std::uint32_t i = 0; i < op.count; ++i) {
@@ -78,7 +78,7 @@ template void run_leaky_int8<Rounding::double_>(const Memory&, const std::byte*)
 template void run_leaky_int8<Rounding::single>(const Memory&, const std::byte*);
 
 void run_leaky_float(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<LeakyReal>(at);
+    const auto& op = numbers_of<LeakyReal>(at);
     for (std::uint32_t i = 0; i < op.count; ++i) {
         const float x = memory.real(op.input, i);
         memory.put(op.output, i, x > 0 ? x : x * op.alpha);

@@ -27,9 +27,9 @@ Type type_of(const Tensor& tensor) {
 }
 
 // Reads, checks and plans; afterwards the graph can be built into an arena of needs.arena_bytes.
-bool examine(Graph& graph, Needs& needs) {
+bool examine(Graph& graph, Needs& needs, bool built_behind) {
     if (!graph.parse()) return false;
-    Builder counter{graph, nullptr};
+    Builder counter{graph, nullptr, built_behind};
     std::uint32_t end = 0;
     if (!prepare_all(counter) || !plan(graph, counter.used(), end)) return false;
     const Tensor& input = graph.tensors[graph.input];
@@ -53,7 +53,7 @@ std::byte* aligned(std::byte* at) {
 base::Result<Needs> check(std::span<const std::byte> file, Reason& reason) {
     Graph graph{file, reason};
     Needs needs;
-    if (!examine(graph, needs)) return std::unexpected(base::Fault::bad_input);
+    if (!examine(graph, needs, false)) return std::unexpected(base::Fault::bad_input);
     return needs;
 }
 
@@ -62,12 +62,9 @@ base::Result<Model> Model::load(
 ) {
     Graph graph{file, reason};
     Model model;
-    if (!examine(graph, model.needs_)) return std::unexpected(base::Fault::bad_input);
+    if (!examine(graph, model.needs_, true)) return std::unexpected(base::Fault::bad_input);
     if (arena.size() < model.needs_.arena_bytes) {
-        say(reason,
-            {"the model needs an arena of ",
-             static_cast<std::int64_t>(model.needs_.arena_bytes),
-             " bytes"});
+        say(reason, {"the model needs an arena of ", model.needs_.arena_bytes, " bytes"});
         return std::unexpected(base::Fault::full);
     }
     model.file_ = file.data();
@@ -90,7 +87,7 @@ void Model::run() {
         const auto record = stator::tinyml::load<Record>(arena_ + at);
         const Run run_record = run_of(static_cast<Kernel>(record.kernel), rounding_);
         run_record(memory, arena_ + at + sizeof(Record));
-        at = record.next;
+        at = record.next();
     }
 }
 

@@ -39,21 +39,35 @@ constexpr std::uint32_t aligned(std::uint32_t bytes) {
     return (bytes + 3U) & ~3U;
 }
 
+using Order = Items<std::uint16_t, tensors_max>;
+
+// Puts a tensor in front of the first that it goes before: there are few, and a sort is 1 KB.
+template <typename Before>
+bool insert(Order& order, std::uint16_t tensor, Before before) {
+    if (order.add() == nullptr) return false;
+    std::size_t at = order.size() - 1;
+    for (; at > 0 && before(tensor, order[at - 1]); --at)
+        order[at] = order[at - 1];
+    order[at] = tensor;
+    return true;
+}
+
 }  // namespace
 
 bool plan(Graph& graph, std::uint32_t base, std::uint32_t& end) {
     find_lives(graph);
-    base::FixedVector<std::uint16_t, tensors_max> order;  // by size, then by number
+    Order order;  // by size, then by number
+    const auto larger = [&](std::uint16_t a, std::uint16_t b) {
+        return graph.tensors[a].bytes() > graph.tensors[b].bytes();
+    };
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
         if (!needs_bytes(graph, i)) continue;
-        if (!order.push_back(static_cast<std::uint16_t>(i))) return false;
+        if (!insert(order, static_cast<std::uint16_t>(i), larger)) return false;
     }
-    std::sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
-        const std::uint32_t of_a = graph.tensors[a].bytes();
-        const std::uint32_t of_b = graph.tensors[b].bytes();
-        return of_a != of_b ? of_a > of_b : a < b;
-    });
-    base::FixedVector<std::uint16_t, tensors_max> placed;  // by offset
+    Order placed;  // by offset
+    const auto earlier = [&](std::uint16_t a, std::uint16_t b) {
+        return graph.tensors[a].arena_at < graph.tensors[b].arena_at;
+    };
     end = base;
     for (const std::uint16_t index : order) {
         Tensor& tensor = graph.tensors[index];
@@ -71,10 +85,7 @@ bool plan(Graph& graph, std::uint32_t base, std::uint32_t& end) {
         }
         tensor.arena_at = static_cast<std::uint32_t>(at);
         end = std::max(end, tensor.arena_at + bytes);
-        if (!placed.push_back(index)) return false;
-        std::sort(placed.begin(), placed.end(), [&](std::uint16_t a, std::uint16_t b) {
-            return graph.tensors[a].arena_at < graph.tensors[b].arena_at;
-        });
+        if (!insert(placed, index, earlier)) return false;
     }
     return true;
 }

@@ -8,18 +8,17 @@ namespace stator::tinyml {
 void Builder::close() {
     if (kernel_ == Kernel::count) return;
     if (arena_ != nullptr) {
-        const Record record{static_cast<std::uint32_t>(kernel_), used_};
+        const Record record{static_cast<std::uint8_t>(kernel_), used_ / 4 & 0xFFFFFFU};
         std::memcpy(arena_ + open_at_, &record, sizeof record);
     }
     kernel_ = Kernel::count;
 }
 
-std::span<std::int32_t> Builder::numbers(std::uint32_t count, Place& place) {
+std::span<std::byte> Builder::room(std::uint32_t bytes, Place& place) {
     place.at = used_;
-    used_ += count * 4;
+    used_ += bytes;
     if (arena_ == nullptr) return {};
-    std::byte* at = arena_ + place.at;
-    return {reinterpret_cast<std::int32_t*>(at), count};
+    return {arena_ + place.at, bytes};
 }
 
 Place Builder::place(std::int32_t tensor) const {
@@ -36,20 +35,21 @@ bool Builder::work(std::uint64_t macs) {
     return graph.refuse({"one run takes more than 2^28 multiplications"});
 }
 
+#if !defined(STATOR_TINYML_TERSE)
 bool Builder::refuse(const Operator& op, std::initializer_list<Word> words) {
     Reason tail;
     say(tail, words);
     return graph.refuse({"op ", name_of(op.op), ": ", tail.view()});
 }
+#endif
 
 bool has_inputs(Builder& b, const Operator& op, std::size_t least, std::size_t most) {
     const std::size_t count = op.inputs.size();
     if (count < least || count > most) {
-        return b.refuse(op, {static_cast<std::int64_t>(count), " inputs"});
+        return b.refuse(op, {count, " inputs"});
     }
     for (std::size_t i = 0; i < least; ++i) {
-        if (op.inputs[i] < 0)
-            return b.refuse(op, {"input ", static_cast<std::int64_t>(i), " missing"});
+        if (op.inputs[i] < 0) return b.refuse(op, {"input ", i, " missing"});
     }
     return true;
 }
@@ -78,22 +78,23 @@ bool same_shape(const Tensor& a, const Tensor& b) {
 
 bool channel_scales(Builder& b, const Operator& op, const Tensor& weights, Place& place) {
     const float input = b.in(op, 0).scale;
-    const auto output = static_cast<double>(b.out(op).scale);
+    const float output = b.out(op).scale;
     const std::uint32_t count = weights.scales.size;
-    const std::span<std::int32_t> numbers = b.numbers(count * 2, place);
+    const bool as_floats = count == 1 && op.op == Op::fully_connected;
+    const std::span<std::byte> room = b.room(Multipliers::bytes(count), place);
+    if (b.again()) return true;
     const std::byte* scales = b.graph.file.data() + weights.scales.first;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto own = load<float>(scales + std::size_t{4} * i);
-        const double product = count == 1 && op.op == Op::fully_connected
-                                   ? static_cast<double>(input * own)
-                                   : static_cast<double>(input) * static_cast<double>(own);
         Multiplier multiplier;
-        if (!quantised(product / output, multiplier)) {
+        if (!quantised_quotient(
+                as_floats ? input * own : input, as_floats ? 1.0F : own, output, multiplier
+            )) {
             return b.refuse(op, {"the scales of channel ", i, " are too far apart"});
         }
-        if (numbers.empty()) continue;
-        numbers[i] = multiplier.significand;
-        numbers[count + i] = multiplier.shift;
+        if (room.empty()) continue;
+        std::memcpy(&room[std::size_t{4} * i], &multiplier.significand, 4);
+        room[std::size_t{4} * count + i] = static_cast<std::byte>(multiplier.shift);
     }
     return true;
 }
@@ -120,8 +121,9 @@ bool fused_range(Builder& b, const Operator& op, Fused fused, const Tensor& outp
         sound = edge(-1.0F, output, low) && edge(1.0F, output, high);
     }
     if (!sound) return b.refuse(op, {"its output's scale is too small for the activation"});
-    range.low = std::max(range.low, low);
-    range.high = std::min(range.high, high);
+    // zero points are steps, so low is not above 127, nor high below -128
+    range.high = static_cast<std::int8_t>(std::min<std::int32_t>(high, 127));
+    range.low = static_cast<std::int8_t>(std::max<std::int32_t>(low, -128));
     if (static_cast<int>(fused) < 0 || static_cast<int>(fused) > 3) {
         return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
     }

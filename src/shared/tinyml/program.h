@@ -1,7 +1,7 @@
 // A program is the checked graph in the form that runs: records in the arena, one an operator.
 //
-//   arena:  [ record | record | ... | multipliers ]  [ activations, planned ]
-//   record: kernel u32, next u32, then the kernel's own numbers (all 4 bytes wide)
+//   arena:  [ record | record | ... ]  [ activations, planned ]
+//   record: next u24 in words, kernel u8, the kernel's own numbers, its multipliers
 //
 // Records hold 32-bit places, not pointers, so a model needs the same number of bytes on a 64-bit
 // server as on a Cortex-M, and the registry can tell a device's arena exactly.
@@ -88,14 +88,40 @@ enum class Kernel : std::uint32_t {
 };
 
 struct Record {
-    std::uint32_t kernel;
-    std::uint32_t next;  // arena offset of the record behind
+    std::uint32_t kernel : 8;
+    std::uint32_t next_word : 24;  // where in the arena the record behind lies, in words
+
+    [[nodiscard]] std::uint32_t next() const { return std::uint32_t{next_word} * 4; }
 };
 
-// Builds records. Without an arena it only counts, so that the size is known before there is one.
+static_assert(sizeof(Record) == 4 && arena_bytes_max <= 4U << 24U);
+
+// Multipliers, one or one a channel, as they lie in the arena: the significands, then the shifts in
+// a byte each.
+struct Multipliers {
+    const std::byte* at = nullptr;
+    std::uint32_t count = 0;  // 1, or the channels
+
+    [[nodiscard]] static constexpr std::uint32_t bytes(std::uint32_t count) {
+        return 4 * count + ((count + 3U) & ~3U);
+    }
+
+    [[nodiscard]] const std::int8_t* shifts() const {
+        return reinterpret_cast<const std::int8_t*>(at + std::size_t{4} * count);
+    }
+
+    [[nodiscard]] Multiplier of(std::uint32_t channel) const {
+        if (count == 1) channel = 0;
+        return {load<std::int32_t>(at + std::size_t{4} * channel), shifts()[channel]};
+    }
+};
+
+// Builds records. Without an arena it only counts, so that the size is known before there is one;
+// `again` says that the same is built behind it, which then checks what is dear to reckon.
 class Builder {
   public:
-    Builder(Graph& g, std::byte* arena) : graph{g}, arena_{arena} {}
+    explicit Builder(Graph& g, std::byte* arena, bool again = false)
+        : graph{g}, arena_{arena}, again_{again} {}
 
     // The kernel's numbers, to be filled in; valid until the next record.
     template <typename T>
@@ -111,8 +137,8 @@ class Builder {
         return *std::construct_at(reinterpret_cast<T*>(at));
     }
 
-    // Room for 32-bit numbers in the arena; empty while only counting.
-    [[nodiscard]] std::span<std::int32_t> numbers(std::uint32_t count, Place& place);
+    // Room in the arena, in words; empty while only counting.
+    [[nodiscard]] std::span<std::byte> room(std::uint32_t bytes, Place& place);
 
     // Ends the last record.
     void close();
@@ -125,10 +151,12 @@ class Builder {
 
     [[nodiscard]] const Tensor& out(const Operator& op) const { return graph.tensors[op.output]; }
 
+    [[nodiscard]] bool again() const { return again_; }
+
     [[nodiscard]] std::uint32_t used() const { return used_; }
 
     // The records alone have outgrown what an arena may be.
-    [[nodiscard]] bool overflowed() const { return used_ > arena_bytes_max; }
+    [[nodiscard]] bool overflowed() const { return used_ >= arena_bytes_max; }
 
     [[nodiscard]] std::uint32_t records() const { return records_; }
 
@@ -137,13 +165,20 @@ class Builder {
 
     [[nodiscard]] std::uint64_t macs() const { return macs_; }
 
+#if defined(STATOR_TINYML_TERSE)
+    [[gnu::always_inline]] bool refuse(const Operator&, std::initializer_list<Word> words) {
+        return graph.refuse(words);
+    }
+#else
     bool refuse(const Operator& op, std::initializer_list<Word> words);
+#endif
 
     Graph& graph;
 
   private:
     static constexpr std::size_t scratch_bytes = 192;
     std::byte* arena_;
+    bool again_;
     alignas(4) std::array<std::byte, scratch_bytes> scratch_{};
     std::uint32_t used_ = 0;
     std::uint32_t open_at_ = 0;
@@ -158,14 +193,14 @@ class Builder {
 [[nodiscard]] bool is_quantised(Builder&, const Operator&, const Tensor&);
 [[nodiscard]] bool same_shape(const Tensor&, const Tensor&);
 
-// The multipliers input * weights / output, one or one a channel: significands, then shifts
+// The multipliers input * weights / output, one or one a channel
 // (TFLM's FULLY_CONNECTED multiplies the two scales as floats where there is only one).
 [[nodiscard]] bool channel_scales(Builder&, const Operator&, const Tensor& weights, Place&);
 
 // The limits a fused activation puts on an int8 output (TFLM CalculateActivationRangeQuantized).
 struct Range8 {
-    std::int32_t low = -128;
-    std::int32_t high = 127;
+    std::int8_t low = -128;
+    std::int8_t high = 127;
 };
 
 struct RangeReal {

@@ -28,8 +28,8 @@ bool prepare_requantise(Builder& b, const Operator& op) {
     const Tensor& output = b.out(op);
     if (!is_all(b, op, Kind::int8, 1)) return false;
     auto& r = b.record<Requantise>(Kernel::requantise);
-    const double by = static_cast<double>(input.scale) / static_cast<double>(output.scale);
-    if (!quantised(by, r.by)) return b.refuse(op, {"its scales are too far apart"});
+    if (!quantised_quotient(input.scale, 1.0F, output.scale, r.by))
+        return b.refuse(op, {"its scales are too far apart"});
     r.input = b.place(op.inputs[0]);
     r.output = b.place(op.output);
     r.count = input.count;
@@ -64,7 +64,7 @@ bool prepare_quantise(Builder& b, const Operator& op) {
 }
 
 void run_quantise(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Quantise>(at);
+    const auto& op = numbers_of<Quantise>(at);
     std::int8_t* output = memory.out8(op.output);
     for (std::uint32_t i = 0; i < op.count; ++i) {
         output[i] = step_of(memory.real(op.input, i), op.scale, op.zero);
@@ -72,7 +72,7 @@ void run_quantise(const Memory& memory, const std::byte* at) {
 }
 
 void run_dequantise(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Quantise>(at);
+    const auto& op = numbers_of<Quantise>(at);
     const std::int8_t* input = memory.in8(op.input);
     for (std::uint32_t i = 0; i < op.count; ++i) {
         memory.put(op.output, i, real_of(input[i], op.scale, op.zero));
@@ -81,7 +81,7 @@ void run_dequantise(const Memory& memory, const std::byte* at) {
 
 template <Rounding rounding>
 void run_requantise(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Requantise>(at);
+    const auto& op = numbers_of<Requantise>(at);
     const std::int8_t* input = memory.in8(op.input);
     std::int8_t* output = memory.out8(op.output);
     for (std::uint32_t i = 0; i < op.count; ++i) {

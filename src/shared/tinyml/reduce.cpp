@@ -105,7 +105,7 @@ bool prepare_reduce(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void run_reduce_int8(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Reduce8>(at);
+    const auto& op = numbers_of<Reduce8>(at);
     const std::int8_t* input = memory.in8(op.reduce.input);
     std::int8_t* output = memory.out8(op.reduce.output);
     over(op.reduce.kept, [&](std::uint32_t kept) {
@@ -121,7 +121,7 @@ template void run_reduce_int8<Rounding::double_>(const Memory&, const std::byte*
 template void run_reduce_int8<Rounding::single>(const Memory&, const std::byte*);
 
 void run_reduce_float(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Reduce>(at);
+    const auto& op = numbers_of<Reduce>(at);
     std::uint32_t i = 0;
     over(op.kept, [&](std::uint32_t kept) {
         float sum = 0;

@@ -40,11 +40,11 @@ enum class Op : std::int32_t {
 };
 
 // "TRANSPOSE_CONV"; "CUSTOM" and "UNKNOWN" too.
-[[nodiscard]] std::string_view name_of(Op op);
+[[nodiscard]] [[gnu::const]] std::string_view name_of(Op op);
 
 enum class Kind : std::int8_t { float32 = 0, int32 = 2, uint8 = 3, int64 = 4, int8 = 9 };
 
-[[nodiscard]] std::string_view name_of(Kind kind);
+[[nodiscard]] [[gnu::const]] std::string_view name_of(Kind kind);
 
 [[nodiscard]] constexpr std::uint32_t bytes_of(Kind kind) {
     if (kind == Kind::int64) return 8;

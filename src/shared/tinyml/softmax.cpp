@@ -128,7 +128,7 @@ bool prepare_softmax(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void run_softmax_int8(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<Softmax8>(at);
+    const auto& op = numbers_of<Softmax8>(at);
     for (std::uint32_t row = 0; row < op.rows; ++row) {
         const std::int8_t* x = memory.in8(op.input) + std::size_t{row} * op.depth;
         std::int8_t* y = memory.out8(op.output) + std::size_t{row} * op.depth;
@@ -141,7 +141,7 @@ template void run_softmax_int8<Rounding::double_>(const Memory&, const std::byte
 template void run_softmax_int8<Rounding::single>(const Memory&, const std::byte*);
 
 void run_softmax_float(const Memory& memory, const std::byte* at) {
-    const auto op = numbers_of<SoftmaxReal>(at);
+    const auto& op = numbers_of<SoftmaxReal>(at);
     for (std::uint32_t row = 0; row < op.rows; ++row) {
         const std::uint32_t first = row * op.depth;
         float top = memory.real(op.input, first);

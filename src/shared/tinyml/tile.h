@@ -20,11 +20,10 @@ inline constexpr std::uint32_t tile_rows = 16;
 struct Tile {
     const std::byte* wide = nullptr;    // words x 16 rows x 4 bytes
     const std::byte* packed = nullptr;  // units' sums (int32), then units x words x 4 bytes
-    const std::byte* scale = nullptr;   // as in Dense
+    Multipliers scale;                  // as in Dense
     std::int8_t* y = nullptr;           // units x 16 rows
     std::uint32_t words = 0;
     std::uint32_t units = 0;
-    std::uint32_t channels = 0;
     std::int32_t y_zero = 0;
     std::int32_t low = -128;
     std::int32_t high = 127;
@@ -62,14 +61,6 @@ void pack(const TileKernel& kernel, const Dense& dense, std::byte* packed);
 [[nodiscard]] inline const std::byte* words_of(const Tile& tile, std::uint32_t unit) {
     return tile.packed +
            std::size_t{4} * (tile.units + static_cast<std::size_t>(unit) * tile.words);
-}
-
-[[nodiscard]] inline Multiplier multiplier_of(const Tile& tile, std::uint32_t unit) {
-    const std::uint32_t channel = tile.channels > 1 ? unit : 0;
-    return {
-        load<std::int32_t>(tile.scale + std::size_t{4} * channel),
-        load<std::int32_t>(tile.scale + std::size_t{4} * (tile.channels + channel)),
-    };
 }
 
 // The best kernel of this machine (asked at run time), or none.

@@ -100,7 +100,7 @@ STATOR_AVX2 __m256i scaled_once(__m256i x, const Scale& s) {
 template <Rounding rounding>
 STATOR_AVX2 void finish(const Tile& t, std::uint32_t unit, Pair sums) {
     constexpr bool twice = rounding == Rounding::double_;
-    const Scale scale = scale_of(multiplier_of(t, unit), twice);
+    const Scale scale = scale_of(t.scale.of(unit), twice);
     const __m256i zero = _mm256_set1_epi32(t.y_zero);
     sums.a = twice ? scaled_twice(sums.a, scale) : scaled_once(sums.a, scale);
     sums.b = twice ? scaled_twice(sums.b, scale) : scaled_once(sums.b, scale);

@@ -95,7 +95,7 @@ STATOR_AVX512 __m512i scaled_once(__m512i x, const Scale& s) {
 template <Rounding rounding>
 STATOR_AVX512 void finish(const Tile& t, std::uint32_t unit, __m512i sums) {
     constexpr bool twice = rounding == Rounding::double_;
-    const Scale scale = scale_of(multiplier_of(t, unit), twice);
+    const Scale scale = scale_of(t.scale.of(unit), twice);
     sums = twice ? scaled_twice(sums, scale) : scaled_once(sums, scale);
     sums = _mm512_add_epi32(sums, _mm512_set1_epi32(t.y_zero));
     sums = _mm512_max_epi32(sums, _mm512_set1_epi32(t.low));

@@ -44,7 +44,7 @@ int32x4_t scaled_once(int32x4_t x, const Multiplier& by) {
 
 template <Rounding rounding>
 void finish(const Tile& t, std::uint32_t unit, Rows sums) {
-    const Multiplier by = multiplier_of(t, unit);
+    const Multiplier by = t.scale.of(unit);
 #pragma GCC unroll 4
     for (int32x4_t& four : sums.four) {
         four = rounding == Rounding::double_ ? scaled_twice(four, by) : scaled_once(four, by);

@@ -59,7 +59,10 @@ Outcome<void> check_as_receivers_do(const bundle::Manifest& manifest, const std:
         return fail(base::Fault::bad_input, fmt::format("{}: {}", manifest.name.view(), why));
     };
     bundle::Refusal refusal;
-    if (!bundle::check_needs(manifest, bytes, refusal)) return refused(refusal.view());
+    const auto needs = bundle::check_needs(manifest, bytes, refusal);
+    if (!needs) return refused(refusal.view());
+    if (needs->arena_bytes != manifest.arena_bytes)
+        return refused("it needs another arena than its manifest says");
     std::vector<std::byte> arena(manifest.arena_bytes);
     tinyml::Reason reason;
     auto model = tinyml::Model::load(bytes, arena, reason);

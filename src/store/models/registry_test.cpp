@@ -310,7 +310,7 @@ TEST_F(ModelsTest, what_every_receiver_would_refuse_is_not_signed) {
     ASSERT_EQ(registry->handle(Fixture::upload("/uploadQuantizedModel", first, file)).status, 200);
     for (const Lie& lie :
          {Lie{"another arena", [](auto& manifest) { manifest.arena_bytes += 4; }},
-          Lie{"another arena", [](auto& manifest) { manifest.arena_bytes = 0; }},
+          Lie{"a larger arena", [](auto& manifest) { manifest.arena_bytes = 0; }},
           Lie{"its inputs or outputs", [](auto& manifest) { manifest.fold.window_count = 2; }},
           Lie{"its golden sequence", [](auto& manifest) {
                   manifest.golden.values[1] = std::nextafter(manifest.golden.values[1], 1.0F);
