@@ -305,6 +305,17 @@ TEST_F(Running, an_order_from_a_device_or_another_broker_is_none) {
     EXPECT_THAT(told_of_models(), ElementsAre("confirmed/" + first));
 }
 
+TEST_F(Running, a_model_of_a_runtime_that_needed_a_larger_arena_is_taken_but_not_of_a_smaller_one) {
+    offer({.name = second, .release = 2, .arena_more = 400});
+    order(second);
+    run();
+    EXPECT_THAT(told_of_models(), ElementsAre("confirmed/" + first, "confirmed/" + second));
+    offer({.name = third, .release = 3, .arena_more = -1});
+    order(third);
+    run();
+    EXPECT_THAT(told_of_models(), testing::Contains("refused/" + third));
+}
+
 TEST_F(
     Running, the_line_socket_is_answered_with_the_models_value_and_the_stream_knows_nothing_of_it
 ) {
