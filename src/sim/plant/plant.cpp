@@ -121,8 +121,8 @@ void Plant::break_hidden() {
     start(kind, onset_s, growth_s);
 }
 
-void Plant::break_with(Kind kind) {
-    start(kind, now_s_, 500.0);
+void Plant::break_with(Kind kind, double growth_s) {
+    start(kind, now_s_, growth_s);
 }
 
 void Plant::break_again() {
@@ -141,9 +141,21 @@ void Plant::set_load(double level) {
     load_ = std::clamp(level, 0.0, 1.0);
 }
 
+double Plant::begin(Wave& wave, double frequency_hz, std::size_t samples) {
+    constexpr double turn = 2.0 * std::numbers::pi;
+    const double begins = gapless_ && wave ? *wave : noise_.uniform() * turn;
+    const double turns = begins / turn + frequency_hz / rate_hz * static_cast<double>(samples);
+    wave = (turns - std::floor(turns)) * turn;
+    return begins;
+}
+
+Resonance Plant::quiet_housing() {
+    return Resonance{3200.0, 0.0009, rate_hz};
+}
+
 void Plant::write_current(std::span<std::uint16_t> counts, const asset::Calibration& calibration) {
     const Condition now = condition();
-    const double start = phase();
+    const double start = begin(current_, mains_hz, counts.size());
     Oscillator first{mains_hz, rate_hz, start};
     Oscillator third{3.0 * mains_hz, rate_hz, 3.0 * start + 0.4};
     Oscillator fifth{5.0 * mains_hz, rate_hz, 5.0 * start + 1.1};
@@ -168,12 +180,16 @@ void Plant::write_vibration(
     std::span<std::uint16_t> counts, const asset::Calibration& calibration
 ) {
     const Condition now = condition();
-    Oscillator turn{now.rotation_hz, rate_hz, phase()};
-    Oscillator twice{2.0 * now.rotation_hz, rate_hz, phase()};
-    Oscillator hum{2.0 * mains_hz, rate_hz, phase()};
-    Resonance housing{3200.0, 0.0009, rate_hz};
+    const auto wave = [&](std::size_t i, double hz) {
+        return Oscillator{hz, rate_hz, begin(vibration_[i], hz, counts.size())};
+    };
+    Oscillator turn = wave(0, now.rotation_hz);
+    Oscillator twice = wave(1, 2.0 * now.rotation_hz);
+    Oscillator hum = wave(2, 2.0 * mains_hz);
+    if (!gapless_) housing_ = quiet_housing();
     const double period_s = 1.0 / (outer_race_ratio * now.rotation_hz);
-    double next_s = period_s * noise_.uniform();
+    const bool goes_on = gapless_ && next_strike_s_;
+    double next_s = goes_on ? *next_strike_s_ : period_s * noise_.uniform();
     double time_s = 0.0;
     for (std::uint16_t& count : counts) {
         double strike = 0.0;
@@ -183,16 +199,20 @@ void Plant::write_vibration(
         }
         time_s += 1.0 / rate_hz;
         const double g = now.imbalance_g * turn.next() + 0.018 * now.hum * twice.next() +
-                         0.040 * now.hum * hum.next() + housing.next(strike) +
+                         0.040 * now.hum * hum.next() + housing_.next(strike) +
                          now.vibration_noise_g * noise_.normal();
         count = counts_of(g, calibration, noise_);
     }
+    next_strike_s_ = std::max(0.0, next_s - time_s);
 }
 
 void Plant::write_sound(std::span<std::uint16_t> counts, const asset::Calibration& calibration) {
     const Condition now = condition();
-    Oscillator hum{2.0 * mains_hz, rate_hz, phase()};
-    Oscillator blades{5.0 * now.rotation_hz, rate_hz, phase()};
+    const auto wave = [&](std::size_t i, double hz) {
+        return Oscillator{hz, rate_hz, begin(sound_[i], hz, counts.size())};
+    };
+    Oscillator hum = wave(0, 2.0 * mains_hz);
+    Oscillator blades = wave(1, 5.0 * now.rotation_hz);
     for (std::uint16_t& count : counts)
         count = counts_of(
             0.13 * now.hum * hum.next() + 0.05 * now.hum * blades.next() +

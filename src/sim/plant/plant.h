@@ -18,6 +18,7 @@
 #include "sim/plant/noise.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,12 +51,16 @@ class Plant final : public hal::Adc, public hal::Actuators {
     [[nodiscard]] double now_s() const { return now_s_; }
 
     void break_hidden();  // kind, onset and growth from the seed
-    void break_with(Kind kind);
+    void break_with(Kind kind, double growth_s = 500.0);
     void break_again();  // the kind of the last fault; hidden when there was none
     void repair();
     // 0 as commissioned, 1 the other operating point: more flow, so more noise of it and a little
     // more heat; a shaded-pole motor's current hardly follows its load.
     void set_load(double level);
+
+    // From now on a channel's read begins where its last one ended: reads are pieces of one signal,
+    // where they otherwise are looks at moments apart.
+    void set_gapless() { gapless_ = true; }
 
     void set_backup_blocked(bool blocked) { backup_blocked_ = blocked; }
 
@@ -97,12 +102,17 @@ class Plant final : public hal::Adc, public hal::Actuators {
     void step_thermal(double duration_s);
 
     void spoil(signal::SensorFault fault, std::span<std::uint16_t> counts, std::uint16_t most);
+    [[nodiscard]] static Resonance quiet_housing();
+
     void write_current(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
     void write_temperature(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
     void write_vibration(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
     void write_sound(std::span<std::uint16_t> counts, const asset::Calibration& calibration);
 
-    [[nodiscard]] double phase() { return noise_.uniform() * 2.0 * std::numbers::pi; }
+    // Where a wave begins that this read follows for so many samples: anywhere, or where the last
+    // read left it. Radians.
+    using Wave = std::optional<double>;
+    [[nodiscard]] double begin(Wave& wave, double frequency_hz, std::size_t samples);
 
     const asset::Asset& asset_;
     Noise noise_;
@@ -113,6 +123,12 @@ class Plant final : public hal::Adc, public hal::Actuators {
     double now_s_ = 0.0;
     double frame_degc_ = 0.0;
     double load_ = 0.0;
+    bool gapless_ = false;
+    Wave current_;
+    std::array<Wave, 3> vibration_;
+    std::array<Wave, 2> sound_;
+    Resonance housing_ = quiet_housing();
+    std::optional<double> next_strike_s_;  // from the next read's begin
     bool backup_blocked_ = false;
     bool pump_on_ = false;
     bool excluded_ = false;

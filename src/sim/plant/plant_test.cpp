@@ -10,6 +10,8 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <span>
 #include <vector>
 
 namespace stator::plant {
@@ -60,6 +62,35 @@ TEST(Plant, TheSameSeedIsTheSameMotorAndAnotherIsAnother) {
         const Reading first = read(a, asset, i);
         EXPECT_EQ(first, read(b, asset, i));
         EXPECT_NE(first, read(c, asset, i));
+    }
+}
+
+std::vector<std::uint16_t> pieces(std::size_t channel, std::size_t piece, bool gapless) {
+    static const asset::Asset asset = asset::shaded_pole_motor();
+    Plant plant{7, asset};
+    if (gapless) plant.set_gapless();
+    plant.break_with(Kind::bearing_wear);
+    plant.advance_to(500);
+    std::vector<std::uint16_t> counts(10 * signal::waveform_samples);
+    for (std::size_t at = 0; at < counts.size(); at += piece)
+        EXPECT_TRUE(plant.read(channel, std::span{counts}.subspan(at, piece)));
+    return counts;
+}
+
+TEST(Plant, GaplessReadsArePiecesOfOneSignal) {
+    for (std::size_t channel = 0; channel < 4; ++channel) {
+        const auto most_apart = [&](bool gapless) {
+            const auto whole = pieces(channel, 10 * signal::waveform_samples, gapless);
+            const auto parts = pieces(channel, signal::waveform_samples / 5, gapless);
+            int most = 0;
+            for (std::size_t i = 0; i < whole.size(); ++i)
+                most = std::max(most, std::abs(int{whole[i]} - int{parts[i]}));
+            return most;
+        };
+        EXPECT_LE(most_apart(true), 1) << channel;  // by the rotations' rounding
+        if (channel != 1) {
+            EXPECT_GT(most_apart(false), 10) << channel;
+        }
     }
 }
 
