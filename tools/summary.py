@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints what took longest and how many tests ran; exits with 1 when one failed or none ran.
+"""Prints the firmware's costs beside their budgets, what took longest and how many tests ran; exits with 1 when one failed or none ran.
 
 A ctest entry that is a GoogleTest or unittest program counts as the cases it says it ran.
 usage: summary.py RESULTS_DIR SECONDS
@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ElementTree
 GTEST_LINE = re.compile(r"\[  (PASSED|FAILED)  \] (\d+) tests?[.,]")
 PYTHON_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 PYTHON_END = re.compile(r"^(?:OK|FAILED) \((.*)\)$", re.MULTILINE)
+BUDGET_LINE = re.compile(r"^(budget .+: \d+ of \d+)$", re.MULTILINE)  # of tests/system/budgets.py
 SKIPPED_LINE = re.compile(r"\[  SKIPPED \] (\d+) tests?[.,]")
 
 
@@ -40,17 +41,21 @@ def cases(entry):
 def main():
     passed = failed = skipped = 0
     slowest = []
+    budgets = []
     for file in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
         for entry in ElementTree.parse(file).getroot().iter("testcase"):
             if entry.get("status") == "notrun":
                 skipped += 1
                 print(f"not run: {entry.get('name')}")
                 continue
+            budgets += BUDGET_LINE.findall(entry.findtext("system-out") or "")
             p, f, s = cases(entry)
             passed, failed, skipped = passed + p, failed + f, skipped + s
             slowest.append((float(entry.get("time", 0)), f"{file.stem}: {entry.get('name')}"))
             if f:
                 print(f"FAILED: {file.stem}: {entry.get('name')}")
+    for line in budgets:
+        print(line)
     print("slowest:")
     for seconds, name in sorted(slowest, reverse=True)[:10]:
         print(f"  {seconds:7.1f} s  {name}")

@@ -1,11 +1,10 @@
 """Issue A's whole story with the emulated board as the device: real services, real TLS, real flash."""
-import subprocess
 import tempfile
-import tomllib
 import unittest
 
+import budgets
 from board_site import Board
-from cortex_m_test import BUDGETS, BUILD, build_firmware, tool
+from firmware_build import BUILD, build_firmware
 from stator_site import Site
 
 
@@ -35,21 +34,8 @@ class BoardStory(unittest.TestCase):
         self.assertNotIn("!!", said)
 
     def hold_to_the_budgets(self, board):
-        size = subprocess.run([tool("arm-none-eabi-size"), BUILD / "node_image.elf"],
-                              capture_output=True, text=True, check=True)
-        text, data, bss = (int(number) for number in size.stdout.splitlines()[1].split()[:3])
-        costs = {
-            "flash": text + data,
-            "static_ram": data + bss,
-            "tls_pool": board.cost("tls_pool"),
-            "stack": board.cost("stack"),
-        }
-        budgets = tomllib.loads(BUDGETS.read_text())["node_image"]
-        self.assertEqual(set(costs), set(budgets))
-        for name, most in budgets.items():
-            print(f"node {name}: {costs[name]} of {most}")
-        over = {name: costs[name] for name, most in budgets.items() if costs[name] > most}
-        self.assertEqual(over, {}, "above budgets.toml")
+        costs = {name: board.cost(name) for name in ("tls_pool", "stack")}
+        budgets.hold(self, "node_image", budgets.sizes(BUILD / "node_image.elf") | costs)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import subprocess
 import tempfile
 import threading
 import time
-import tomllib
 import unittest
 
-from cortex_m_test import BUDGETS, BUILD, MODEL_AT, build_firmware, pairs, tool
+import budgets
+from cortex_m_test import MODEL_AT, pairs
+from firmware_build import BUILD, build_firmware, tool
 from stator_site import ROOT, wait_until
 
 FIELDS_AT = MODEL_AT
@@ -151,15 +152,7 @@ class Network(unittest.TestCase):
         self.assertIn("Received PUBLISH from board-1", log)
         self.assertIn("Received DISCONNECT from board-1", log)  # a planned end is no last will
         costs = {name: int(value) for name, value in pairs("cost", text).items()}
-        size = subprocess.run([tool("arm-none-eabi-size"), BUILD / "network_image.elf"],
-                              capture_output=True, text=True, check=True).stdout.splitlines()[1].split()
-        costs |= {"flash": int(size[0]) + int(size[1]), "static_ram": int(size[1]) + int(size[2])}
-        budgets = tomllib.loads(BUDGETS.read_text())["network_image"]
-        self.assertEqual(set(costs), set(budgets))
-        for name, most in budgets.items():
-            print(f"network {name}: {costs[name]} of {most}")
-        over = {name: costs[name] for name, most in budgets.items() if costs[name] > most}
-        self.assertEqual(over, {}, "above budgets.toml")
+        budgets.hold(self, "network_image", budgets.sizes(BUILD / "network_image.elf") | costs)
 
     def refused(self, why, **how):
         text = self.board(**how)

@@ -2,30 +2,16 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
-import tomllib
 import unittest
 
+import budgets
+from firmware_build import BUILD, build_firmware, tool
 from stator_site import ROOT
 
-BUILD = ROOT / "build/cortex-m"
-BUDGETS = ROOT / "src/sense/port/cortex_m/budgets.toml"
 HOST_BUILD = pathlib.Path(os.environ.get("STATOR_PROGRAM", ROOT / "build/release/stator")).parent
 MODEL_AT = 0x21400000  # as in proof_main.cpp
-
-
-def tool(name):
-    found = shutil.which(name)
-    if not found:
-        raise AssertionError(f"{name} is not installed: run ./setup --test")
-    return found
-
-
-def build_firmware():
-    tool("arm-none-eabi-g++")
-    subprocess.run([ROOT / "tools/build", "cortex-m"], check=True, stdout=subprocess.DEVNULL)
 
 
 def emulate(image, model):
@@ -42,13 +28,6 @@ def emulate(image, model):
 
 def pairs(kind, text):
     return dict(re.findall(rf"^{kind} (.+) = (\w+)$", text, re.MULTILINE))
-
-
-def sizes(image):
-    """Of code and constants, of .data, of .bss."""
-    size = subprocess.run([tool("arm-none-eabi-size"), image], capture_output=True, text=True,
-                          check=True).stdout.splitlines()[1].split()
-    return tuple(int(number) for number in size[:3])
 
 
 class CortexM(unittest.TestCase):
@@ -107,8 +86,11 @@ class CortexM(unittest.TestCase):
         heap = re.compile(
             r"^(_*(malloc|calloc|realloc|free|sbrk)(_r)?|operator (new|delete).*|__cxa_throw)$"
         )
-        others = ("network_image", "boot_image", "node_image")
-        for image in (self.image, *(BUILD / f"{name}.elf" for name in others)):
+        for name in ("malloc", "_malloc_r", "_sbrk", "operator new(unsigned int)"):
+            self.assertRegex(name, heap)
+        images = sorted(BUILD.glob("*_image.elf"))
+        self.assertGreaterEqual(len(images), 5, images)
+        for image in images:
             symbols = subprocess.run(
                 [tool("arm-none-eabi-nm"), "-C", image], capture_output=True, text=True, check=True
             ).stdout
@@ -117,23 +99,24 @@ class CortexM(unittest.TestCase):
             self.assertEqual([name for name in names if heap.match(name)], [], image)
 
     def test_the_budgets_hold(self):
-        text, data, bss = sizes(self.image)
-        spent = {"flash": text + data, "static_ram": data + bss}
-        spent |= {name: int(number) for name, number in pairs("cost", self.board[0]).items()}
-        budgets = tomllib.loads(BUDGETS.read_text())["proof_image"]
-        self.assertEqual(set(spent), set(budgets))
-        for name, most in budgets.items():
-            print(f"{name}: {spent[name]} of {most}")
-        over = {name: spent[name] for name, most in budgets.items() if spent[name] > most}
-        self.assertEqual(over, {}, "above budgets.toml")
+        costs = {name: int(number) for name, number in pairs("cost", self.board[0]).items()}
+        budgets.hold(self, "proof_image", budgets.sizes(self.image) | costs)
 
     def test_the_boot_stage_keeps_to_its_budget(self):
-        text, data, bss = sizes(BUILD / "boot_image.elf")
-        budgets = tomllib.loads(BUDGETS.read_text())["boot_image"]
-        self.assertEqual(set(budgets), {"flash", "static_ram"})
-        print(f"boot stage: {text + data} of {budgets['flash']}, {data + bss} of RAM")
-        self.assertLessEqual(text + data, budgets["flash"])
-        self.assertLessEqual(data + bss, budgets["static_ram"])
+        budgets.hold(self, "boot_image", budgets.sizes(BUILD / "boot_image.elf"))
+
+    def test_a_budget_that_is_passed_or_not_held_to_fails(self):
+        limits = {"flash": 100, "stack": 10}
+        budgets.hold(self, "an example", {"flash": 100, "stack": 10}, limits)
+        for spent in ({"flash": 101, "stack": 10}, {"flash": 100}, limits | {"heap": 0}):
+            with self.assertRaises(AssertionError):
+                budgets.hold(self, "an example", spent, limits)
+
+    def test_the_device_is_promised_to_fit_its_chip(self):  # whoever raises a line sees this
+        device = budgets.budgets_of("node_image")
+        self.assertLessEqual(device["flash"], 192 << 10)
+        self.assertLessEqual(device["static_ram"], 160 << 10)
+        self.assertLessEqual(device["tls_pool"], 32 << 10)
 
     def test_instructions_are_counted_not_timed(self):
         again, _ = emulate(self.image, self.packed)
