@@ -1,7 +1,7 @@
 #include "sense/port/cortex_m/bench.h"
 
 #include "sense/port/cortex_m/board.h"
-#include "sense/port/cortex_m/network.h"
+#include "sense/port/cortex_m/chance.h"
 
 #include <algorithm>
 #include <array>

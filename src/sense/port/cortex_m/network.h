@@ -1,6 +1,7 @@
 // The Network is lwIP over the Ethernet chip: an address from DHCP, and the time from SNTP.
 #pragma once
 
+#include "sense/port/cortex_m/chance.h"
 #include "sense/port/cortex_m/lan9118.h"
 #include "sense/session/clock.h"
 
@@ -16,14 +17,6 @@ struct pbuf;
 namespace stator::cortex_m {
 
 [[nodiscard]] std::int64_t monotonic_us();  // to be asked at least every 171 s
-[[nodiscard]] bool random_bytes(
-    std::uint8_t* bytes, std::size_t count
-);  // the host's, by semihosting
-
-class Entropy final : public hal::Entropy {
-  public:
-    std::uint32_t next() override;
-};
 
 class Clock final : public session::Clock {
   public:

@@ -1,5 +1,7 @@
 #include "sense/port/cortex_m/tls_socket.h"
 
+#include "sense/port/cortex_m/chance.h"
+
 #include <algorithm>
 #include <array>
 #include <chrono>

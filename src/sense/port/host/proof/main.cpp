@@ -1,7 +1,8 @@
 // usage: stator_proof_host MODEL.tflite: runs the proof and prints "name hash" lines.
+#include "sense/proof/memory_flash.h"
 #include "sense/proof/proof.h"
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -11,37 +12,6 @@
 namespace {
 
 using namespace stator;
-
-class MemoryFlash final : public hal::Flash {
-  public:
-    [[nodiscard]] std::size_t size_bytes() const override { return bytes_.size(); }
-
-    [[nodiscard]] std::size_t sector_bytes() const override { return 4096; }
-
-    [[nodiscard]] std::span<const std::byte> mapped(std::size_t offset, std::size_t size)
-        const override {
-        return std::span{bytes_}.subspan(offset, size);
-    }
-
-    base::Result<void> erase(std::size_t offset) override {
-        if (offset % sector_bytes() != 0 || offset >= size_bytes())
-            return std::unexpected{base::Fault::bad_input};
-        std::ranges::fill(std::span{bytes_}.subspan(offset, sector_bytes()), std::byte{0xFF});
-        return {};
-    }
-
-    base::Result<void> program(std::size_t offset, std::span<const std::byte> data) override {
-        if (offset % hal::flash_program_bytes != 0 || data.size() % hal::flash_program_bytes != 0 ||
-            offset > size_bytes() || data.size() > size_bytes() - offset)
-            return std::unexpected{base::Fault::bad_input};
-        for (std::size_t i = 0; i < data.size(); ++i)
-            bytes_[offset + i] &= data[i];
-        return {};
-    }
-
-  private:
-    std::vector<std::byte> bytes_ = std::vector<std::byte>(256 << 10, std::byte{0xFF});
-};
 
 class Print final : public proof::Report {
   public:
@@ -65,7 +35,8 @@ int main(int argc, char** argv) {
     if (argc != 2) return 2;
     std::ifstream in{argv[1], std::ios::binary};
     const std::vector<char> file{std::istreambuf_iterator<char>{in}, {}};
-    MemoryFlash flash;
+    std::vector<std::byte> flash_bytes(256U << 10U);
+    proof::MemoryFlash flash{flash_bytes};
     Print print;
     const auto proof = std::make_unique<proof::Proof>(flash, std::as_bytes(std::span{file}), print);
     const bool fine = proof->run();
