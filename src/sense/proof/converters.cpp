@@ -7,12 +7,24 @@ namespace stator::proof {
 using base::Fault;
 using base::Result;
 
+Result<void> AdcFrames::next(std::span<std::uint16_t> counts) {
+    for (std::size_t channel = 0; channel < counts.size() / frame_samples; ++channel) {
+        const auto frame = counts.subspan(channel * frame_samples, frame_samples);
+        if (auto done = adc_.read(channel, frame); !done) return done;
+    }
+    return {};
+}
+
 Result<void> Converters::take() {
+    const auto next = std::span{next_}.first(channels_ * frame_samples);
+    if (auto done = frames_.next(next); !done) return done;
     for (std::size_t channel = 0; channel < channels_; ++channel) {
         auto& latest = latest_[channel];
         std::shift_left(latest.begin(), latest.end(), frame_samples);
-        if (auto done = adc_.read(channel, std::span{latest}.last(frame_samples)); !done)
-            return done;
+        std::ranges::copy(
+            next.subspan(channel * frame_samples, frame_samples),
+            std::span{latest}.last(frame_samples).begin()
+        );
     }
     samples_ += frame_samples;
     told_.at(samples_);

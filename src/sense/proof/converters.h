@@ -20,10 +20,31 @@ namespace stator::proof {
 
 inline constexpr std::size_t frame_samples = 262;  // 20 ms, the servo's step; 5 of them a waveform
 
+// The machine's side: one question a frame, however many channels.
+class Frames {
+  public:
+    // `counts`: frame_samples of channel 0, then of channel 1, and so on.
+    [[nodiscard]] virtual base::Result<void> next(std::span<std::uint16_t> counts) = 0;
+
+  protected:
+    ~Frames() = default;
+};
+
+// A machine that is asked channel by channel.
+class AdcFrames final : public Frames {
+  public:
+    explicit AdcFrames(hal::Adc& adc) : adc_{adc} {}
+
+    [[nodiscard]] base::Result<void> next(std::span<std::uint16_t> counts) override;
+
+  private:
+    hal::Adc& adc_;
+};
+
 class Converters final : public hal::Adc, public hal::Actuators {
   public:
-    Converters(hal::Adc& adc, hal::Actuators& actuators, std::size_t channels, Told& told)
-        : adc_{adc}, actuators_{actuators}, channels_{channels}, told_{told} {}
+    Converters(Frames& frames, hal::Actuators& actuators, std::size_t channels, Told& told)
+        : frames_{frames}, actuators_{actuators}, channels_{channels}, told_{told} {}
 
     // Fault::io: the machine is gone.
     [[nodiscard]] base::Result<void> take();
@@ -40,11 +61,12 @@ class Converters final : public hal::Adc, public hal::Actuators {
     [[nodiscard]] base::Result<float> backup_flow_l_per_min() override;
 
   private:
-    hal::Adc& adc_;
+    Frames& frames_;
     hal::Actuators& actuators_;
     std::size_t channels_;
     Told& told_;
     std::uint64_t samples_ = 0;
+    std::array<std::uint16_t, asset::channels_max * frame_samples> next_{};
     std::array<std::array<std::uint16_t, signal::waveform_samples>, asset::channels_max> latest_{};
     std::optional<std::uint8_t> valve_degrees_;
     std::optional<bool> pump_;

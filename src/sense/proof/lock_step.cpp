@@ -50,7 +50,7 @@ asset::Asset lock_step_asset() {
 }
 
 LockStep::LockStep(
-    hal::Flash& flash, hal::Adc& adc, hal::Actuators& actuators, const Order& order, Record& record
+    hal::Flash& flash, Frames& frames, hal::Actuators& actuators, const Order& order, Record& record
 )
     : flash_{flash},
       order_{order},
@@ -59,7 +59,7 @@ LockStep::LockStep(
       event_topic_{config_.topics.event_of(asset_.device.view())},
       command_topic_{config_.topics.command_of(asset_.device.view())},
       told_{record},
-      converters_{adc, actuators, asset_.channels.size(), told_},
+      converters_{frames, actuators, asset_.channels.size(), told_},
       post_{told_, event_topic_.view()} {
     fetch_.manifest = order_.envelope;
     fetch_.tflite = order_.tflite;

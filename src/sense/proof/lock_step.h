@@ -73,7 +73,7 @@ class LockStep {
     // `flash`: blank.
     LockStep(
         hal::Flash& flash,
-        hal::Adc& adc,
+        Frames& frames,
         hal::Actuators& actuators,
         const Order& order,
         Record& record

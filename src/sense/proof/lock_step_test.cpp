@@ -44,7 +44,8 @@ struct Wired {
     Counter machine;
     Text text;
     Told told{text};
-    Converters converters{machine, machine, 2, told};
+    AdcFrames frames{machine};
+    Converters converters{frames, machine, 2, told};
 };
 
 TEST(Converters, GiveTheLatestSamplesOfEachChannelAndLeaveNoneOut) {

@@ -89,6 +89,14 @@ Result<void> Bench::read(std::size_t channel, std::span<std::uint16_t> counts) {
     return {};
 }
 
+Result<void> Bench::read_all(std::size_t channels, std::span<std::uint16_t> counts) {
+    const auto each = static_cast<std::uint16_t>(counts.size() / channels);
+    if (!ask('a', static_cast<std::uint8_t>(channels), each) ||
+        !answer(std::as_writable_bytes(counts)))
+        return std::unexpected{Fault::io};
+    return {};
+}
+
 void Bench::set_valve_degrees(std::uint8_t degrees) {
     static_cast<void>(ask('v', degrees, 0));
 }

@@ -3,6 +3,7 @@
 //
 //   board -> `bench.ask`:     op u8 | argument u8 | count u16      r: channel, samples   f: flow
 //   bench -> `bench.answer`:  r: count x u16    f: float           v: degrees   p: pump 0 or 1
+//   a: channels, samples      a: count x u16 of each channel
 //   s: three bytes of chance   s: "STAT" and the question
 //
 // A board that lost its power in the middle leaves an answer in the pipe, which would be taken for
@@ -25,6 +26,10 @@ class Bench final : public hal::Adc, public hal::Actuators {
 
     [[nodiscard]] base::Result<void> read(std::size_t channel, std::span<std::uint16_t> counts)
         override;
+    // The same number of samples of each of the first channels, one channel after the other.
+    [[nodiscard]] base::Result<void> read_all(
+        std::size_t channels, std::span<std::uint16_t> counts
+    );
     void set_valve_degrees(std::uint8_t degrees) override;
     void set_backup_pump(bool on) override;
     [[nodiscard]] base::Result<float> backup_flow_l_per_min() override;

@@ -60,9 +60,22 @@ class File final : public proof::Record {
     std::array<char, 4096> buffer_{};
 };
 
+class BenchFrames final : public proof::Frames {
+  public:
+    explicit BenchFrames(cortex_m::Bench& bench) : bench_{bench} {}
+
+    [[nodiscard]] base::Result<void> next(std::span<std::uint16_t> counts) override {
+        return bench_.read_all(counts.size() / proof::frame_samples, counts);
+    }
+
+  private:
+    cortex_m::Bench& bench_;
+};
+
 // Static: they are larger than the stack.
 File file;
 cortex_m::Bench bench;
+BenchFrames frames{bench};
 std::optional<proof::LockStep> lock_step;
 
 bool end(std::string_view why) {
@@ -80,7 +93,7 @@ bool run() {
     if (!order) return end("no order");
     if (!file.open()) return end("trace.txt cannot be written");
     bench.start();
-    lock_step.emplace(flash, bench, bench, *order, file);
+    lock_step.emplace(flash, frames, bench, *order, file);
     const bool whole = lock_step->run().has_value();
     file.flush();
     if (!whole) return end("the bench is gone");

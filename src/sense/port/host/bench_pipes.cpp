@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 namespace stator::host {
 namespace {
@@ -65,6 +66,15 @@ Outcome<void> BenchPipes::answer(const std::uint8_t* question) {
             counts_.assign(question[2] | std::size_t{question[3]} << 8U, 0);
             // What cannot be read stays 0, which a converter gives whose input is cut.
             static_cast<void>(adc_.read(argument, counts_));
+            return write_all(counts_.data(), counts_.size() * sizeof(std::uint16_t));
+        }
+        case 'a': {
+            const std::size_t each = question[2] | std::size_t{question[3]} << 8U;
+            counts_.assign(argument * each, 0);
+            for (std::size_t channel = 0; channel < argument; ++channel)
+                static_cast<void>(
+                    adc_.read(channel, std::span{counts_}.subspan(channel * each, each))
+                );
             return write_all(counts_.data(), counts_.size() * sizeof(std::uint16_t));
         }
         case 'f': {

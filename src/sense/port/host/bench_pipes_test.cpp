@@ -94,6 +94,9 @@ TEST_F(BenchPipesTest, ItAnswersWithCountsAndFlowAndMovesTheOutputs) {
     board.say(std::string{"r\2\3\0", 4});
     serve();
     EXPECT_EQ(board.hear(), std::string("\xCF\0\xCF\0\xCF\0", 6));
+    board.say(std::string{"a\3\2\0", 4});
+    serve();
+    EXPECT_EQ(board.hear(), std::string("\7\0\7\0\x6B\0\x6B\0\xCF\0\xCF\0", 12));
     board.say(std::string{"f\0\0\0", 4});
     serve();
     float flow = 0.0F;

@@ -60,8 +60,8 @@ int run_here(const stand::Options& options) {
     std::vector<std::byte> flash_bytes(256U << 10U);
     proof::MemoryFlash flash{flash_bytes};
     File file;
-    const auto run =
-        std::make_unique<proof::LockStep>(flash, motor.machine, motor.machine, *order, file);
+    proof::AdcFrames frames{motor.machine};
+    const auto run = std::make_unique<proof::LockStep>(flash, frames, motor.machine, *order, file);
     return run->run() ? 0 : complain("the motor did not answer");
 }
 
