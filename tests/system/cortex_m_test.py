@@ -1,4 +1,6 @@
 """The firmware's core on an emulated Cortex-M4: the host's bits, no heap, within its budgets."""
+import contextlib
+import io
 import os
 import pathlib
 import re
@@ -107,10 +109,12 @@ class CortexM(unittest.TestCase):
 
     def test_a_budget_that_is_passed_or_not_held_to_fails(self):
         limits = {"flash": 100, "stack": 10}
-        budgets.hold(self, "an example", {"flash": 100, "stack": 10}, limits)
-        for spent in ({"flash": 101, "stack": 10}, {"flash": 100}, limits | {"heap": 0}):
-            with self.assertRaises(AssertionError):
-                budgets.hold(self, "an example", spent, limits)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            budgets.hold(self, "an example", {"flash": 100, "stack": 9}, limits)
+            for spent in ({"flash": 101, "stack": 10}, {"flash": 100}, limits | {"heap": 0}):
+                with self.assertRaises(AssertionError):
+                    budgets.hold(self, "an example", spent, limits)
+        self.assertIn("budget an example stack: 9 of 10\n", printed.getvalue())
 
     def test_the_device_is_promised_to_fit_its_chip(self):  # whoever raises a line sees this
         device = budgets.budgets_of("node_image")
