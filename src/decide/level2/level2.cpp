@@ -6,34 +6,17 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 namespace stator::level2 {
 
 namespace {
 
 constexpr std::size_t records_at_once = 256;
-constexpr std::int64_t alert_interval_ms = 1000;
 constexpr std::int64_t fetch_again_us = 1'000'000;
 
-// The asset's features in its order, or nothing when one is missing: such a reading is not judged.
-std::optional<std::array<float, asset::features_max>> features_of(
-    const wire::Telemetry& telemetry, const asset::Asset& asset
-) {
-    std::array<float, asset::features_max> made{};
-    for (std::size_t i = 0; i < asset.features.size(); ++i) {
-        const auto name = asset::feature_name(asset, i);
-        auto value = wire::find(telemetry.channels, name);
-        if (!value) value = wire::find(telemetry.features, name);
-        if (!value) return std::nullopt;
-        made[i] = *value;
-    }
-    return made;
-}
-
-wire::Severity severity_of(const asset::Asset& asset, float value) {
-    if (value >= asset.severity_imminent) return wire::Severity::imminent;
-    return value >= asset.severity_potential ? wire::Severity::potential : wire::Severity::none;
+judge::Model judge_of(RunningModel& running) {
+    const bundle::Manifest& manifest = running.manifest;
+    return {manifest.name.view(), manifest.fold, manifest.keep_state, running.network()};
 }
 
 }  // namespace
@@ -203,17 +186,16 @@ Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Annou
     const bundle::Manifest& manifest = model->manifest;
     const std::string device_class{manifest.device_class.view()};
     if (auto done = verdicts_->set_model(device_class, wanted.name); !done) return done;
-    // The old model's memory means nothing to the new one, unless its maker says so.
-    for (auto& [id, device] : devices_) {
+    const judge::Model next = judge_of(*model);
+    for (auto& [id, memory] : devices_) {
         const asset::Asset* asset = asset_of(id);
         if (asset == nullptr || !(asset->device_class == manifest.device_class)) continue;
-        if (device.model == wanted.name || manifest.keep_state) continue;
+        if (memory.model == wanted.name || manifest.keep_state) continue;
         // Whoever acts on the old model's alarm must hear that nobody raises it any more.
-        if (device.fold.alarm)
+        if (judge::must_withdraw(memory, next))
             if (auto done = withdraw(id); !done) return done;
-        device.fold = {};
-        device.model = wanted.name;
-        if (auto done = verdicts_->store(id, device); !done) return done;
+        judge::take_model(memory, next);
+        if (auto done = verdicts_->store(id, memory); !done) return done;
     }
     for (const asset::Asset& asset : options_.assets)
         if (asset.device_class == manifest.device_class &&
@@ -293,26 +275,17 @@ Outcome<bool> Level2::drain_control() {
 }
 
 Outcome<void> Level2::alert(
-    const wire::Telemetry& telemetry,
+    const std::string& device,
     const asset::Asset& asset,
     const detect::Verdict& verdict,
     std::int64_t time_unix_ms
 ) {
     const bundle::Manifest& manifest = running_of(asset)->manifest;
-    wire::Alert alert;
-    alert.device = telemetry.device;
+    wire::Alert alert = judge::alert_of(
+        verdict, asset, judge::bands_of(asset), manifest.name.view(), manifest.fold.threshold
+    );
+    alert.device = std::string_view{device};
     alert.time_unix_ms = time_unix_ms;
-    alert.inference = verdict.value;
-    alert.severity = verdict.alarm ? severity_of(asset, verdict.value) : wire::Severity::none;
-    alert.threshold = manifest.fold.threshold;
-    alert.alarm = verdict.alarm;
-    alert.model = manifest.name.view();
-    for (std::size_t i = 0; i < asset.features.size(); ++i)
-        if (verdict.contribution[i] > 0.0F &&
-            !alert.contributions.push_back(
-                {.name = asset::feature_name(asset, i).view(), .value = verdict.contribution[i]}
-            ))
-            break;
     alert.source = std::string_view{options_.id};
     alert.boot = boot_;
     alert.seq = ++seq_;
@@ -324,9 +297,7 @@ Outcome<void> Level2::alert(
 Outcome<void> Level2::withdraw(const std::string& device) {
     const asset::Asset* asset = asset_of(device);
     if (asset == nullptr || running_of(*asset) == nullptr) return {};
-    wire::Telemetry about;
-    about.device = std::string_view{device};
-    return alert(about, *asset, detect::Verdict{}, doors_.clock.unix_ms());
+    return alert(device, *asset, detect::Verdict{}, doors_.clock.unix_ms());
 }
 
 Outcome<void> Level2::judge(const log::Record& record) {
@@ -348,46 +319,32 @@ Outcome<void> Level2::judge(const log::Record& record) {
         return {};
     }
     const std::string id{telemetry->device.view()};
-    verdicts::Device& device = devices_[id];
-    const std::uint32_t boot = telemetry->boot.value_or(0);
-    const std::uint64_t seq = telemetry->seq.value_or(0);
+    judge::Memory& memory = devices_[id];
     // Who numbers nothing (a device of another make) is known by its place in the stream.
-    const bool known = seq == 0 ? places_[log::Class::telemetry].covers(record)
-                                : boot < device.boot || (boot == device.boot && seq <= device.seq);
-    if (known) {
+    const bool passed =
+        telemetry->seq.value_or(0) == 0 && places_[log::Class::telemetry].covers(record);
+    judge::Judgement made;
+    if (passed)
+        made.finding = judge::Finding::known;
+    else
+        made = judge::judge(
+            memory, *telemetry, *asset, judge_of(*running), record.receive_unix_ms
+        );
+    if (made.finding == judge::Finding::known) {
         metrics_.add("stator_level2_duplicates_total");
         return {};
     }
     touched_.insert(id);
-    device.boot = boot;
-    device.seq = seq;
-    const std::string_view model = manifest.name.view();
-    if (device.model != model) {
-        if (!manifest.keep_state) device.fold = {};
-        device.model = model;
-    }
-    const auto features = features_of(*telemetry, *asset);
-    if (!features) {
+    if (made.finding == judge::Finding::incomplete) {
         metrics_.add("stator_level2_records_incomplete_total");
         return {};
     }
-    const detect::Verdict verdict = detect::step(
-        device.fold,
-        std::span{*features}.first(asset->features.size()),
-        manifest.fold,
-        running->network()
-    );
     note_engine(*running);
     metrics_.add("stator_level2_records_judged_total");
-    if (!verdict.ready) return {};
-    metrics_.set("stator_level2_value", verdict.value, fmt::format("device=\"{}\"", id));
-    const std::int64_t time_unix_ms = telemetry->time_unix_ms.value_or(record.receive_unix_ms);
-    // A device's clock that was set back must not silence it.
-    const bool due = verdict.alarm && (time_unix_ms - device.alerted_unix_ms >= alert_interval_ms ||
-                                       time_unix_ms < device.alerted_unix_ms);
-    if (!verdict.raised && !verdict.cleared && !due) return {};
-    device.alerted_unix_ms = time_unix_ms;
-    return alert(*telemetry, *asset, verdict, time_unix_ms);
+    if (!made.verdict.ready) return {};
+    metrics_.set("stator_level2_value", made.verdict.value, fmt::format("device=\"{}\"", id));
+    if (!made.alert_due) return {};
+    return alert(id, *asset, made.verdict, made.time_unix_ms);
 }
 
 // A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.
@@ -420,17 +377,15 @@ std::string Level2::answer(std::string_view json) {
             fmt::format("no model of class '{}' runs yet", asset->device_class.view())
         );
     const bundle::Manifest& manifest = running->manifest;
-    const auto features = features_of(*telemetry, *asset);
-    if (!features || feature_sets_.find(id)->second != manifest.feature_set)
+    std::array<float, asset::features_max> features{};
+    if (!judge::features_of(*telemetry, *asset, features) ||
+        feature_sets_.find(id)->second != manifest.feature_set)
         return line::write_error("the reading has not all the features of device '" + id + "'");
-    verdicts::Device& device = asked_[id];
-    if (device.model != manifest.name.view()) {
-        if (!manifest.keep_state) device.fold = {};
-        device.model = manifest.name.view();
-    }
+    judge::Memory& memory = asked_[id];
+    judge::take_model(memory, judge_of(*running));
     const detect::Verdict verdict = detect::step(
-        device.fold,
-        std::span{*features}.first(asset->features.size()),
+        memory.fold,
+        std::span{features}.first(asset->features.size()),
         manifest.fold,
         running->network()
     );

@@ -1,7 +1,8 @@
 // Level2 judges every record of the stream with the larger model, and publishes alerts.
 //
 // It is a consumer of the stream: records in order per device, duplicates dropped by (device, boot,
-// seq). Model and fold are the device's own code. A model is swapped between two records, after the
+// seq). Model and fold are the device's own code, and what is made of a verdict is shared/judge,
+// which a microcontroller in its place calls too. A model is swapped between two records, after the
 // same checks as on a device; none is skipped and none is judged twice, also across a kill -9
 // (store/verdicts). Each class of the configuration has its model; while the one that ran before a
 // restart is not there, no record is taken. Alerts go out at raise, once a second of the device's
@@ -10,6 +11,7 @@
 
 #include "decide/level2/models.h"
 #include "shared/asset/asset.h"
+#include "shared/judge/judge.h"
 #include "shared/wire/messages.h"
 #include "store/stream/mqtt_stream.h"
 #include "store/stream/outbox.h"
@@ -80,7 +82,7 @@ class Level2 {
     [[nodiscard]] Outcome<void> judge_all(const std::vector<log::Record>& records);
     [[nodiscard]] Outcome<void> judge(const log::Record& record);
     [[nodiscard]] Outcome<void> alert(
-        const wire::Telemetry& telemetry,
+        const std::string& device,
         const asset::Asset& asset,
         const detect::Verdict& verdict,
         std::int64_t time_unix_ms
@@ -115,9 +117,9 @@ class Level2 {
     std::unique_ptr<stream::Source> control_;
     Running running_;
     std::map<std::string, std::uint32_t, std::less<>> feature_sets_;  // by device
-    std::map<std::string, verdicts::Device> devices_;
-    std::map<std::string, verdicts::Device> asked_;  // folds of the line socket, not kept
-    std::set<std::string> touched_;                  // devices whose fold this batch moved
+    std::map<std::string, judge::Memory> devices_;
+    std::map<std::string, judge::Memory> asked_;  // folds of the line socket, not kept
+    std::set<std::string> touched_;               // devices whose fold this batch moved
     std::map<log::Class, verdicts::Place> places_;
     std::set<std::string> awaited_;    // models that ran before the restart and are not yet here
     std::deque<Announced> announced_;  // in order, the first is fetched: levels have their own

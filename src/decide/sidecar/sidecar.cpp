@@ -194,7 +194,7 @@ Outcome<void> Sidecar::answered(std::string_view text, bool whole) {
 void Sidecar::judge(const wire::Telemetry& telemetry, std::int64_t receive_unix_ms, float value) {
     const asset::Asset* asset = asset_of(telemetry.device.view());
     const std::string id{telemetry.device.view()};
-    verdicts::Device& device = devices_[id];
+    judge::Memory& device = devices_[id];
     touched_.insert(id);
     device.boot = telemetry.boot.value_or(0);
     device.seq = telemetry.seq.value_or(0);

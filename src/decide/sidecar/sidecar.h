@@ -84,7 +84,7 @@ class Sidecar {
     std::unique_ptr<mqtt::Client> client_;
     std::unique_ptr<stream::Outbox> outbox_;
     std::unique_ptr<stream::Source> source_;
-    std::map<std::string, verdicts::Device> devices_;
+    std::map<std::string, judge::Memory> devices_;
     std::set<std::string> touched_;
     std::vector<std::string> alerts_;  // of readings that are not kept yet
     verdicts::Place place_;

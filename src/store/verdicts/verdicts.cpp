@@ -58,36 +58,36 @@ Outcome<std::unique_ptr<Verdicts>> Verdicts::open(doors::Doors& doors, const std
     return std::unique_ptr<Verdicts>{new Verdicts{std::move(*database)}};
 }
 
-Outcome<std::map<std::string, Device>> Verdicts::load() {
+Outcome<std::map<std::string, judge::Memory>> Verdicts::load() {
     auto rows =
         database_->query("SELECT id, boot, seq, model, alerted_unix_ms, fold FROM devices", {});
     if (!rows) return std::unexpected(rows.error());
-    std::map<std::string, Device> made;
+    std::map<std::string, judge::Memory> made;
     for (const database::Row& row : *rows) {
-        Device device;
-        device.boot = static_cast<std::uint32_t>(row.integer(1));
-        device.seq = static_cast<std::uint64_t>(row.integer(2));
-        device.model = row.text(3);
-        device.alerted_unix_ms = row.integer(4);
+        judge::Memory memory;
+        memory.boot = static_cast<std::uint32_t>(row.integer(1));
+        memory.seq = static_cast<std::uint64_t>(row.integer(2));
+        memory.model = std::string_view{row.text(3)};
+        memory.alerted_unix_ms = row.integer(4);
         auto fold = fold_of(row.text(5), row.text(0));
         if (!fold) return std::unexpected(fold.error());
-        device.fold = *fold;
-        made[row.text(0)] = device;
+        memory.fold = *fold;
+        made[row.text(0)] = memory;
     }
     return made;
 }
 
-Outcome<void> Verdicts::store(const std::string& id, const Device& device) {
+Outcome<void> Verdicts::store(const std::string& id, const judge::Memory& memory) {
     return database_->execute(
         "INSERT INTO devices (id, boot, seq, model, alerted_unix_ms, fold) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT(id) DO UPDATE SET boot=excluded.boot, seq=excluded.seq,"
         " model=excluded.model, alerted_unix_ms=excluded.alerted_unix_ms, fold=excluded.fold",
         {id,
-         static_cast<std::int64_t>(device.boot),
-         static_cast<std::int64_t>(device.seq),
-         device.model,
-         device.alerted_unix_ms,
-         text_of(device.fold)}
+         static_cast<std::int64_t>(memory.boot),
+         static_cast<std::int64_t>(memory.seq),
+         std::string{memory.model.view()},
+         memory.alerted_unix_ms,
+         text_of(memory.fold)}
     );
 }
 

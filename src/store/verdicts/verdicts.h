@@ -6,7 +6,7 @@
 // known, and of those that carry no number the place in the stream is.
 #pragma once
 
-#include "shared/detect/fold.h"
+#include "shared/judge/judge.h"
 #include "store/log/record.h"
 #include "store/stream/outbox.h"
 #include "world/doors/doors.h"
@@ -17,14 +17,6 @@
 #include <string>
 
 namespace stator::verdicts {
-
-struct Device {
-    detect::State fold;
-    std::uint32_t boot = 0;
-    std::uint64_t seq = 0;
-    std::string model;  // that the fold was run with
-    std::int64_t alerted_unix_ms = 0;
-};
 
 // Up to where a class of the stream is done. A log that was begun anew starts at lower offsets with
 // later times, so both must say that a record came before.
@@ -44,9 +36,9 @@ class Verdicts {
 
     [[nodiscard]] database::Database& database() { return *database_; }
 
-    [[nodiscard]] Outcome<std::map<std::string, Device>> load();
+    [[nodiscard]] Outcome<std::map<std::string, judge::Memory>> load();
     // Inside the caller's transaction.
-    [[nodiscard]] Outcome<void> store(const std::string& id, const Device& device);
+    [[nodiscard]] Outcome<void> store(const std::string& id, const judge::Memory& memory);
     // A number that rises with each call, across restarts: the boot of this process's own messages.
     [[nodiscard]] Outcome<std::uint32_t> next_boot();
 

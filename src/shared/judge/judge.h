@@ -1,0 +1,99 @@
+// Judge is level 2's work on one reading: is it new, its verdict, is an alert due, and what it
+// says.
+//
+// The service on a server and the microcontroller that stands in its place call this, so that the
+// same readings give the same alerts, bit for bit. No heap and no operating system; the caller
+// keeps one Memory for each device, and says what it sends.
+#pragma once
+
+#include "shared/asset/asset.h"
+#include "shared/bundle/manifest.h"
+#include "shared/detect/fold.h"
+#include "shared/wire/messages.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace stator::judge {
+
+inline constexpr std::int64_t alert_interval_ms = 1000;  // of the device's time, in one alarm
+
+struct Memory {  // of one device
+    detect::State fold;
+    std::uint32_t boot = 0;  // of the last reading that was taken
+    std::uint64_t seq = 0;
+    bundle::ModelName model;  // that the fold was run with
+    std::int64_t alerted_unix_ms = 0;
+};
+
+struct Model {  // that judges now
+    std::string_view name;
+    const detect::Parameters& fold;
+    bool keep_state = false;
+    detect::Network network;
+};
+
+// How tinyml runs it.
+[[nodiscard]] inline detect::Network network_of(tinyml::Model& model) {
+    return {&model, [](void* self, std::span<const float> input, std::span<float> output) {
+                static_cast<tinyml::Model*>(self)->invoke(input, output);
+            }};
+}
+
+struct Bands {  // from where on a value is what; of the asset
+    float potential = 0.5F;
+    float imminent = 0.8F;
+};
+
+[[nodiscard]] inline Bands bands_of(const asset::Asset& asset) {
+    return {asset.severity_potential, asset.severity_imminent};
+}
+
+enum class Finding : std::uint8_t {
+    judged,
+    known,       // it has been taken before
+    incomplete,  // a feature is missing; it counts as taken
+};
+
+struct Judgement {
+    Finding finding = Finding::judged;
+    detect::Verdict verdict;
+    bool alert_due = false;
+    std::int64_t time_unix_ms = 0;  // of the reading
+};
+
+// The asset's features in its order; false when one is missing: such a reading is not judged.
+[[nodiscard]] bool features_of(
+    const wire::Telemetry& telemetry,
+    const asset::Asset& asset,
+    std::array<float, asset::features_max>& into
+);
+
+// A reading at or before the last by (boot, seq); never one that carries no number.
+[[nodiscard]] bool is_known(const Memory& memory, const wire::Telemetry& telemetry);
+
+// The old model's memory means nothing to the new one, unless its maker says so.
+void take_model(Memory& memory, const Model& model);
+// True when taking it would leave an alarm that nobody ends: then a withdrawal is to be sent.
+[[nodiscard]] bool must_withdraw(const Memory& memory, const Model& model);
+
+// `received_unix_ms`: its time where it carries none.
+[[nodiscard]] Judgement judge(
+    Memory& memory,
+    const wire::Telemetry& telemetry,
+    const asset::Asset& asset,
+    const Model& model,
+    std::int64_t received_unix_ms
+);
+
+// All of an alert but whom it is about, who says it, when, and its number. Of an empty verdict: the
+// withdrawal.
+[[nodiscard]] wire::Alert alert_of(
+    const detect::Verdict& verdict,
+    const asset::Asset& asset,
+    const Bands& bands,
+    std::string_view model,
+    float threshold
+);
+
+}  // namespace stator::judge
