@@ -15,6 +15,7 @@ struct Config {
     base::FixedString<32> firmware = STATOR_VERSION;
     wire::Word started_by;  // why it started, where the port knows
 
+    std::uint32_t level = 1;            // of the models that it runs: 1 device, 2 edge
     std::uint32_t interval_ms = 1'000;  // between readings
     bool listens_to_alerts = true;      // role actor
 

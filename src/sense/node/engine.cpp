@@ -7,8 +7,10 @@ namespace stator::node {
 using base::Fault;
 using base::Result;
 
-Engine::Engine(const asset::Asset& asset, bundle::Verifier& verifier, Arenas arenas)
-    : asset_{asset}, verifier_{verifier}, arenas_{arenas} {}
+Engine::Engine(
+    const asset::Asset& asset, bundle::Verifier& verifier, Arenas arenas, std::uint32_t level
+)
+    : asset_{asset}, verifier_{verifier}, arenas_{arenas}, level_{level} {}
 
 Result<void> Engine::consider(
     std::string_view name,
@@ -21,7 +23,7 @@ Result<void> Engine::consider(
     const std::size_t spare = now().model ? 1 - now_ : now_;
     const bundle::Receiver receiver{
         .device_class = asset_.device_class,
-        .level = 1,
+        .level = level_,
         .release = release_now,
         .feature_set = asset::feature_set_hash(asset_),
         .arena_bytes_max = arenas_[spare].size(),
@@ -48,6 +50,7 @@ Result<void> Engine::consider(
     unit.state = manifest->keep_state && now().model ? now().state : detect::State{};
     unit.name = manifest->name.view();
     unit.release = manifest->release;
+    unit.keep_state = manifest->keep_state;
     on_trial_ = true;
     now_ = spare;
     return {};
@@ -69,6 +72,14 @@ std::optional<detect::Verdict> Engine::judge(std::span<const float> features) {
     Unit& unit = now();
     if (!unit.model) return std::nullopt;
     return detect::step(unit.state, features, unit.fold, *unit.model);
+}
+
+std::optional<judge::Model> Engine::judging() {
+    Unit& unit = now();
+    if (!unit.model) return std::nullopt;
+    return judge::Model{
+        unit.name.view(), unit.fold, unit.keep_state, judge::network_of(*unit.model)
+    };
 }
 
 std::string_view Engine::model() const {

@@ -9,6 +9,7 @@
 #include "shared/asset/asset.h"
 #include "shared/bundle/manifest.h"
 #include "shared/detect/fold.h"
+#include "shared/judge/judge.h"
 #include "shared/tinyml/model.h"
 #include "shared/wire/messages.h"
 
@@ -24,7 +25,10 @@ class Engine {
   public:
     using Arenas = std::array<std::span<std::byte>, 2>;
 
-    Engine(const asset::Asset& asset, bundle::Verifier& verifier, Arenas arenas);
+    // `level`: of the models that it takes.
+    Engine(
+        const asset::Asset& asset, bundle::Verifier& verifier, Arenas arenas, std::uint32_t level
+    );
 
     // Swaps to the model that lies in flash, or says why not and changes nothing. `release_now`:
     // what it must exceed.
@@ -43,6 +47,10 @@ class Engine {
     // Nothing without a model. A feature that is not finite must not come here.
     [[nodiscard]] std::optional<detect::Verdict> judge(std::span<const float> features);
 
+    // What runs, for whoever keeps the folds (level 2 has one for each device); valid until the
+    // next swap.
+    [[nodiscard]] std::optional<judge::Model> judging();
+
     [[nodiscard]] std::string_view model() const;  // empty for none
     [[nodiscard]] std::uint32_t release() const;
     [[nodiscard]] float threshold() const;
@@ -54,6 +62,7 @@ class Engine {
         detect::State state;
         wire::FileName name;
         std::uint32_t release = 0;
+        bool keep_state = false;
     };
 
     [[nodiscard]] Unit& now() { return units_[now_]; }
@@ -63,6 +72,7 @@ class Engine {
     const asset::Asset& asset_;
     bundle::Verifier& verifier_;
     Arenas arenas_;
+    std::uint32_t level_;
     std::array<Unit, 2> units_;
     std::size_t now_ = 0;
     bool on_trial_ = false;

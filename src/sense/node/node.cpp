@@ -17,7 +17,8 @@ Node::Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory
       stored_topic_{config.topics.stored_of(asset.device.view())},
       slots_{hal_.flash},
       outbox_{memory.readings, memory.events},
-      engine_{asset_, hal_.verifier, memory.arenas},
+      courier_{hal_, config_, outbox_},
+      engine_{asset_, hal_.verifier, memory.arenas, config_.level},
       activation_{hal_, config_, asset.device.view(), slots_.known_active()},
       sampling_{hal_.adc, asset_, memory.counts},
       actor_{hal_, asset_, config_, outbox_},
@@ -88,7 +89,7 @@ bool Node::step() {
         }
         actor_.step(now_us_);
         updater_.step(now_us_, !activation_.busy() && !firmware_.busy());
-        busy = publish() || busy;
+        busy = courier_.publish(now_us_, *this) || busy;
         outbox_.tend(about_to_leave(), now_us_ / 1000);
     }
     // A firmware on trial that never comes as far as this is over, too: at its deadline.
@@ -136,66 +137,17 @@ bool Node::poll_link() {
 }
 
 void Node::hear(const hal::LinkEvent& event) {
-    using Kind = hal::LinkEvent::Kind;
-    switch (event.kind) {
-        case Kind::connected:
-            connected_ = true;
-            mark_seen_ = false;
-            connected_us_ = now_us_;
-            hal_.log.info("connected");
-            break;
-        case Kind::disconnected:
-            if (connected_) hal_.log.warn("the connection is lost");
-            connected_ = false;
-            flying_.clear();
-            outbox_.connection_lost();
-            break;
-        case Kind::acknowledged:
-            land(event.id, true);
-            break;
-        case Kind::refused:
-            land(event.id, false);
-            hal_.log.warn("a message was refused");
-            break;
-        case Kind::message:
-            hear_message(event.topic, event.payload);
-            break;
-    }
-}
-
-void Node::land(std::uint32_t id, bool acknowledged) {
-    for (std::size_t i = 0; i < flying_.size(); ++i) {
-        if (flying_[i].id != id) continue;
-        // Refused: it will be refused for ever, and must not keep the rest from going.
-        if (!acknowledged)
-            outbox_.give_up(flying_[i].key);
-        else if (!config_.stored_marks)
-            outbox_.forget(flying_[i].key);
-        flying_[i] = flying_[flying_.size() - 1];
-        static_cast<void>(flying_.resize(flying_.size() - 1));
-        // A broker whose site gives no marks, though it should: what it acknowledged must do.
-        constexpr std::int64_t silence_us = 10'000'000;
-        const bool silent = !mark_seen_ && now_us_ - connected_us_ > silence_us;
-        if (!config_.stored_marks || silent) {
-            Key before{.boot = last_sent_.boot, .seq = last_sent_.seq + 1};
-            for (const Flying& flying : flying_)
-                before = std::min(before, flying.key);
-            outbox_.mark_landed(before);
-        }
-        if (acknowledged) {
-            updater_.count_acknowledgement();
-            firmware_.count_acknowledgement();
-        }
-        return;
+    if (event.kind == hal::LinkEvent::Kind::message) {
+        hear_message(event.topic, event.payload);
+    } else if (courier_.hear(event, now_us_)) {
+        updater_.count_acknowledgement();
+        firmware_.count_acknowledgement();
     }
 }
 
 void Node::hear_message(std::string_view topic, std::string_view payload) {
     if (topic == stored_topic_.view()) {
-        const auto mark = wire::decode_stored(payload);
-        if (!mark) return;
-        mark_seen_ = true;
-        outbox_.mark_stored({.boot = mark->boot, .seq = mark->seq}, mark->hold);
+        courier_.hear_mark(payload);
     } else if (topic == command_topic_.view()) {
         hear_command(payload, true);
     } else if (topic == config_.topics.control.view()) {
@@ -328,7 +280,7 @@ void Node::tell_sensor_faults() {
 Status Node::status() const {
     return {
         .active = activation_.active(),
-        .connected = connected_,
+        .connected = courier_.connected(),
         .boot = boot_,
         .seq = outbox_.seq_last(),
         .readings = readings_,

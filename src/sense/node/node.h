@@ -13,6 +13,7 @@
 #include "sense/node/activation.h"
 #include "sense/node/actor.h"
 #include "sense/node/config.h"
+#include "sense/node/courier.h"
 #include "sense/node/engine.h"
 #include "sense/node/firmware_updater.h"
 #include "sense/node/outbox.h"
@@ -57,7 +58,7 @@ struct Status {  // for a port's own display and for tests
     ActorState actor = ActorState::idle;
 };
 
-class Node {
+class Node final : private Encoder {
   public:
     Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory memory);
 
@@ -74,11 +75,6 @@ class Node {
     [[nodiscard]] std::int64_t next_reading_us() const { return next_reading_us_; }
 
   private:
-    struct Flying {
-        std::uint32_t id = 0;
-        Key key;
-    };
-
     void start();
     void use_flash();
     bool poll_link();
@@ -93,9 +89,7 @@ class Node {
     void judge(Reading& reading);
     void announce(const Reading& reading, bool alarm);
     void tell_sensor_faults();
-    bool publish();
-    [[nodiscard]] wire::Json encode(const Outbox::Item& item, std::string_view& topic);
-    void land(std::uint32_t id, bool acknowledged);
+    [[nodiscard]] wire::Json encode(const Outbox::Item& item, std::string_view& topic) override;
 
     hal::Hal hal_;
     const asset::Asset& asset_;
@@ -107,7 +101,7 @@ class Node {
     Outbox outbox_;
     BacklogFacts facts_;
     std::optional<Backlog> backlog_;
-    Key last_sent_;
+    Courier courier_;
     Engine engine_;
     Activation activation_;
     Sampling sampling_;
@@ -119,9 +113,6 @@ class Node {
     std::uint32_t boot_ = 0;  // 0: could not be counted
     bool leaving_ = false;
     bool started_told_ = false;
-    bool connected_ = false;
-    bool mark_seen_ = false;  // on this connection
-    std::int64_t connected_us_ = 0;
     std::int64_t now_us_ = 0;
     std::int64_t next_reading_us_ = 0;
     std::uint64_t readings_ = 0;
@@ -129,7 +120,6 @@ class Node {
     bool alarm_ = false;
     float value_ = 0.0F;
     std::int64_t announced_us_ = 0;
-    base::FixedVector<Flying, 64> flying_;
     std::array<wire::FileName, 8> models_;  // that readings waiting may name; [0] is none
     std::uint8_t model_ = 0;
     std::array<char, wire::message_bytes_max> buffer_{};

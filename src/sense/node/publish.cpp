@@ -1,41 +1,9 @@
-// The node's way out: what waits becomes JSON and goes, in order, as far as the window allows.
+// The node's way out: what waits becomes JSON.
 #include "sense/node/node.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace stator::node {
-
-bool Node::publish() {
-    if (!connected_) return false;
-    const std::int64_t wait_us = std::int64_t{config_.stored_wait_ms} * 1000;
-    const bool may_send = !config_.stored_marks || mark_seen_ || now_us_ - connected_us_ >= wait_us;
-    if (!may_send) return false;
-    static_cast<void>(
-        outbox_.declare_gap(hal_.time.unix_ms(), now_us_ / 1000, std::int64_t{config_.gap_ms_max})
-    );
-    bool busy = false;
-    const std::size_t window =
-        std::min<std::size_t>(config_.in_flight_max, decltype(flying_)::capacity());
-    for (std::uint32_t i = 0; i < config_.publishes_per_step && flying_.size() < window; ++i) {
-        const auto item = outbox_.next(hal_.time.unix_ms());
-        if (!item) break;
-        std::string_view topic;
-        const auto json = encode(*item, topic);
-        if (!json) {  // cannot be: message_bytes_max holds every message
-            hal_.log.warn("a message is too large for the wire");
-            outbox_.give_up(item->key);
-            continue;
-        }
-        const auto id = hal_.link.publish(topic, *json);
-        if (!id) break;
-        outbox_.mark_sent(item->key);
-        last_sent_ = item->key;
-        static_cast<void>(flying_.push_back({.id = *id, .key = item->key}));
-        busy = true;
-    }
-    return busy;
-}
 
 wire::Json Node::encode(const Outbox::Item& item, std::string_view& topic) {
     if (!item.json.empty()) {

@@ -1,4 +1,7 @@
 // A Reading is what one turn of the loop has measured; a WaitingEvent, what the device has to say.
+//
+// An alert of level 2 waits as a Reading, too: its features are then the contributions to a value
+// about another device (sense/edge).
 #pragma once
 
 #include "shared/asset/asset.h"
@@ -22,6 +25,7 @@ struct Reading {
     bool cleared = false;
     bool clock_synced = false;
     std::uint8_t model = 0;  // index into the names of the models that ran
+    std::uint8_t about = 0;  // of an alert: which of the devices
 };
 
 using EventBody = decltype(wire::DeviceEvent::what);
