@@ -72,7 +72,20 @@ void write_asset(wire::Writer& writer, const asset::Asset& asset) {
     writer.end_array().end_object();
 }
 
-Result<std::string_view> write_facts(const Facts& facts, std::span<char> into) {
+void write_assigned(wire::Writer& writer, const AssignedDevices& assigned) {
+    writer.key("assigned").begin_array();
+    for (const Assigned& one : assigned)
+        writer.begin_object()
+            .member("device", one.device.view())
+            .member("severityPotential", one.severity_potential)
+            .member("severityImminent", one.severity_imminent)
+            .end_object();
+    writer.end_array();
+}
+
+Result<std::string_view> write_facts(
+    const Facts& facts, const AssignedDevices& assigned, std::span<char> into
+) {
     wire::Writer writer{into};
     writer.begin_object().member("host", facts.host.view()).key("address").begin_array();
     for (const std::uint8_t part : facts.address)
@@ -85,6 +98,7 @@ Result<std::string_view> write_facts(const Facts& facts, std::span<char> into) {
         .member("timeMin", facts.unix_s_min)
         .member("intervalMS", facts.interval_ms);
     write_asset(writer, facts.asset);
+    if (!assigned.empty()) write_assigned(writer, assigned);
     writer.end_object();
     return writer.finish();
 }
@@ -221,9 +235,11 @@ bool read_facts(std::string_view json, Facts& facts) {
 
 }  // namespace
 
-Result<std::span<const std::byte>> write_page(const Page& page, std::span<std::byte> into) {
+Result<std::span<const std::byte>> write_page(
+    const Page& page, std::span<std::byte> into, const AssignedDevices& assigned
+) {
     std::array<char, facts_bytes_max> json{};
-    const auto facts = write_facts(page.facts, json);
+    const auto facts = write_facts(page.facts, assigned, json);
     if (!facts) return std::unexpected{facts.error()};
     std::size_t size = head_bytes;
     for (const std::string_view field :
@@ -262,11 +278,33 @@ Result<Page> read_page(std::span<const std::byte> flash) {
     Page page;
     if (!rest.empty() || !read_facts(fields[0], page.facts))
         return std::unexpected{Fault::bad_input};
+    page.facts_json = fields[0];
     page.ca_pem = fields[1];
     page.certificate_pem = fields[2];
     page.key_pem = fields[3];
     page.model_public_pem = fields[4];
     return page;
+}
+
+Result<AssignedDevices> read_assigned(const Page& page) {
+    const auto root = Value::parse(page.facts_json, facts_bytes_max);
+    if (!root) return std::unexpected{Fault::bad_input};
+    const auto list = root->member("assigned");
+    if (!list) return std::unexpected{Fault::not_found};
+    AssignedDevices assigned;
+    wire::Elements elements = list->elements();
+    Value element;
+    while (elements.next(element)) {
+        Assigned one;
+        Reader in{element};
+        in.text("device", one.device);
+        in.number("severityPotential", one.severity_potential);
+        in.number("severityImminent", one.severity_imminent);
+        if (!in.fine() || !wire::valid_id(one.device.view()) || !assigned.push_back(one))
+            return std::unexpected{Fault::bad_input};
+    }
+    if (assigned.empty()) return std::unexpected{Fault::not_found};
+    return assigned;
 }
 
 }  // namespace stator::factory

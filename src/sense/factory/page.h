@@ -13,6 +13,7 @@
 #include "shared/asset/asset.h"
 #include "shared/base/fixed.h"
 #include "shared/base/result.h"
+#include "shared/wire/topics.h"
 
 #include <array>
 #include <cstddef>
@@ -24,6 +25,7 @@ namespace stator::factory {
 
 inline constexpr std::size_t page_bytes_max = 16U << 10U;
 inline constexpr std::size_t host_bytes_max = 63;
+inline constexpr std::size_t assigned_max = 8;
 
 struct Facts {
     asset::Asset asset;
@@ -37,20 +39,33 @@ struct Facts {
     std::uint32_t interval_ms = 1'000;
 };
 
+// A device that a level-2 board judges; its asset's bands of severity.
+struct Assigned {
+    wire::Id device;
+    float severity_potential = 0.5F;
+    float severity_imminent = 0.8F;
+};
+
+using AssignedDevices = base::FixedVector<Assigned, assigned_max>;
+
 struct Page {
     Facts facts;
-    std::string_view ca_pem;  // without the zero byte that is behind it
+    std::string_view facts_json;  // as read; nothing to be written
+    std::string_view ca_pem;      // without the zero byte that is behind it
     std::string_view certificate_pem;
     std::string_view key_pem;
     std::string_view model_public_pem;
 };
 
-// The bytes of the page in `into`; Fault::full when they do not fit.
+// The bytes of the page in `into`; Fault::full when they do not fit. `assigned`: of a level-2
+// board, whose own id is the asset's device and whose asset is what all of them are.
 [[nodiscard]] base::Result<std::span<const std::byte>> write_page(
-    const Page& page, std::span<std::byte> into
+    const Page& page, std::span<std::byte> into, const AssignedDevices& assigned = {}
 );
 // Fault::not_found when there is none, Fault::corrupt when it is damaged, Fault::bad_input when it
 // is whole and says what cannot be. The Page points into `flash`.
 [[nodiscard]] base::Result<Page> read_page(std::span<const std::byte> flash);
+// Of a page that was read. Fault::not_found when it is no level-2 board's.
+[[nodiscard]] base::Result<AssignedDevices> read_assigned(const Page& page);
 
 }  // namespace stator::factory

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <string>
 #include <vector>
 
 namespace stator::factory {
@@ -42,6 +43,46 @@ std::vector<std::byte> bytes_of(const Page& page) {
     EXPECT_TRUE(written);
     into.resize(written->size());
     return into;
+}
+
+TEST(FactoryPage, of_a_level_2_board_says_whom_it_judges) {
+    AssignedDevices assigned;
+    ASSERT_TRUE(assigned.push_back({.device = "14333616"}));
+    ASSERT_TRUE(
+        assigned.push_back({.device = "9", .severity_potential = 0.4F, .severity_imminent = 0.6F})
+    );
+    std::vector<std::byte> bytes(page_bytes_max);
+    ASSERT_TRUE(write_page(example(), bytes, assigned));
+    const auto page = read_page(bytes);
+    ASSERT_TRUE(page);
+    const auto read = read_assigned(*page);
+    ASSERT_TRUE(read);
+    ASSERT_EQ(read->size(), 2U);
+    EXPECT_EQ((*read)[0].device.view(), "14333616");
+    EXPECT_EQ((*read)[0].severity_imminent, 0.8F);
+    EXPECT_EQ((*read)[1].device.view(), "9");
+    EXPECT_EQ((*read)[1].severity_potential, 0.4F);
+    EXPECT_EQ((*read)[1].severity_imminent, 0.6F);
+}
+
+TEST(FactoryPage, of_a_device_assigns_nobody) {
+    const auto bytes = bytes_of(example());
+    const auto page = read_page(bytes);
+    ASSERT_TRUE(page);
+    EXPECT_EQ(read_assigned(*page).error(), base::Fault::not_found);
+}
+
+TEST(FactoryPage, with_more_devices_than_a_board_judges_is_refused) {
+    auto bytes = bytes_of(example());
+    auto page = read_page(bytes);
+    ASSERT_TRUE(page);
+    std::string json = R"({"assigned":[)";
+    for (std::size_t i = 0; i <= assigned_max; ++i)
+        json += R"({"device":"7","severityPotential":0.5,"severityImminent":0.8},)";
+    json.back() = ']';
+    json += '}';
+    page->facts_json = json;
+    EXPECT_EQ(read_assigned(*page).error(), base::Fault::bad_input);
 }
 
 TEST(FactoryPage, says_what_was_written_into_it) {
