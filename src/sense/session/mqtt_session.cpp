@@ -106,19 +106,24 @@ bool MqttSession::lose(std::string_view why, hal::LinkEvent& event) {
 }
 
 void MqttSession::greet() {
-    constexpr std::size_t properties = 3 + 5;
+    const std::uint8_t properties = kept_s_ == 0 ? 3 + 5 : 3 + 5 + 5;
     put(0x10);
     put_length(10 + 1 + properties + 2 + id_.size());
     put_text("MQTT");
     put(5);
-    put(2);  // a clean start: what waits is the outbox's
+    put(kept_s_ == 0 ? 2 : 0);  // a clean start: what waits to be sent is the outbox's
     put_u16(keep_alive_s);
     put(properties);
     put(0x21);  // receive maximum
     put_u16(4);
     put(0x27);  // maximum packet size
     put_u16(0);
-    put_u16(packet_bytes_max);
+    put_u16(in_.size());
+    if (kept_s_ != 0) {
+        put(0x11);  // session expiry
+        put_u16(kept_s_ >> 16U);
+        put_u16(kept_s_ & 0xFFFFU);
+    }
     put_text(id_);
     phase_ = Phase::greeting;
     said_us_ = heard_us_ = time_.monotonic_us();
@@ -179,7 +184,7 @@ void MqttSession::drop_heard() {
 
 std::size_t MqttSession::packet(std::span<const std::uint8_t>& body) {
     if (in_bytes_ < 2) return 0;
-    auto rest = std::span<const std::uint8_t>{in_}.first(in_bytes_).subspan(1);
+    auto rest = std::span<const std::uint8_t>{in_.first(in_bytes_)}.subspan(1);
     std::size_t bytes = 0;
     if (!take_length(rest, bytes)) {
         broken_ = in_bytes_ > 5;

@@ -3,6 +3,8 @@
 // What was not acknowledged when the connection went is the node's outbox's to send again. It comes
 // back by itself, after a pause that doubles, with jitter. One packet at a time is read; a packet
 // larger than the buffer ends the connection, for the broker was told how large one may be.
+// With a session that outlives the connection, the broker keeps what comes for us meanwhile, and
+// says again what we did not acknowledge.
 #pragma once
 
 #include "sense/hal/board.h"
@@ -21,15 +23,24 @@ namespace stator::session {
 
 class MqttSession final : public hal::Link {
   public:
-    // `id`: the device's, which is the client's. It and the doors outlive the session.
+    // `id`: the device's, which is the client's. `packet`: for what comes, at most 64 KiB. They and
+    // the doors outlive the session. `kept_s`: how long the broker keeps it; 0: a clean start.
     MqttSession(
         Socket& socket,
         hal::Time& time,
         hal::Entropy& entropy,
         const Server& server,
-        std::string_view id
+        std::string_view id,
+        std::span<std::uint8_t> packet,
+        std::uint32_t kept_s = 0
     )
-        : socket_{socket}, time_{time}, entropy_{entropy}, server_{server}, id_{id} {}
+        : socket_{socket},
+          time_{time},
+          entropy_{entropy},
+          server_{server},
+          id_{id},
+          kept_s_{kept_s},
+          in_{packet} {}
 
     [[nodiscard]] base::Result<void> subscribe(std::string_view topic) override;
     [[nodiscard]] base::Result<std::uint32_t> publish(
@@ -42,8 +53,6 @@ class MqttSession final : public hal::Link {
 
   private:
     enum class Phase : std::uint8_t { waiting, reaching, greeting, open };
-
-    static constexpr std::size_t packet_bytes_max = 2048;  // to us
 
     void reach();
     bool lose(std::string_view why, hal::LinkEvent& event);
@@ -75,6 +84,7 @@ class MqttSession final : public hal::Link {
     hal::Entropy& entropy_;
     Server server_;
     std::string_view id_;
+    std::uint32_t kept_s_;
     base::FixedVector<wire::Topic, 4> topics_;
     Phase phase_ = Phase::waiting;
     std::string_view reason_;
@@ -89,7 +99,7 @@ class MqttSession final : public hal::Link {
     std::size_t out_bytes_ = 0;
     std::size_t in_bytes_ = 0;
     std::array<std::uint8_t, wire::message_bytes_max + 256> out_{};
-    std::array<std::uint8_t, packet_bytes_max> in_{};
+    std::span<std::uint8_t> in_;
 };
 
 }  // namespace stator::session

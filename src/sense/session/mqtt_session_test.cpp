@@ -54,7 +54,8 @@ class MqttSessionTest : public testing::Test {
     FakeSocket socket;
     FakeClock clock;
     FakeChance chance;
-    MqttSession session{socket, clock, chance, {{10, 0, 2, 2}, 8883, "site"}, "d1"};
+    std::array<std::uint8_t, 2048> packet{};
+    MqttSession session{socket, clock, chance, {{10, 0, 2, 2}, 8883, "site"}, "d1", packet};
 };
 
 TEST_F(MqttSessionTest, GreetsWithAVersion5ConnectThatSaysHowMuchItTakes) {
@@ -84,6 +85,19 @@ TEST_F(MqttSessionTest, WithItsBuffersFullItReadsNothingAndStaysConnected) {
     socket.takes_at_once = 100'000;
     EXPECT_FALSE(turn(1000).empty());
     EXPECT_TRUE(socket.coming.empty());
+}
+
+TEST_F(MqttSessionTest, AsksTheBrokerToKeepWhatComesWhileItIsAway) {
+    MqttSession kept{socket, clock, chance, {{10, 0, 2, 2}, 8883, "site"}, "d1", packet, 86'400};
+    hal::LinkEvent event;
+    for (int i = 0; i < 3; ++i)
+        EXPECT_FALSE(kept.poll(event));
+    EXPECT_EQ(
+        socket.sent,
+        "\x10\x1c\x00\x04MQTT\x05\x00\x00\x1e\x0d\x21\x00\x04\x27\x00\x00\x08\x00"
+        "\x11\x00\x01\x51\x80\x00\x02"
+        "d1"s
+    );
 }
 
 TEST_F(MqttSessionTest, SubscribesAgainAfterEachConnect) {

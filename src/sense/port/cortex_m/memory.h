@@ -12,6 +12,7 @@
 namespace stator::cortex_m {
 
 inline constexpr std::string_view board_name = "mps2-an386";
+inline constexpr std::string_view level2_board_name = "mps2-an386-edge";  // runs other programs
 
 inline constexpr std::size_t flash_bytes = 1U << 20U;      // of the node's: boots, model slots
 inline constexpr std::size_t factory_page_at = 4U << 20U;  // from the PSRAM's begin

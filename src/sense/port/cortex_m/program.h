@@ -10,9 +10,12 @@ namespace stator::cortex_m {
 
 class Program final : public hal::Firmware {
   public:
+    // `board`: whom its images must be for.
+    explicit Program(std::string_view board = board_name) : board_{board} {}
+
     [[nodiscard]] hal::Flash& flash() override { return flash_; }
 
-    [[nodiscard]] std::string_view board() const override { return board_name; }
+    [[nodiscard]] std::string_view board() const override { return board_; }
 
     void restart() override;
 
@@ -22,6 +25,7 @@ class Program final : public hal::Firmware {
     [[nodiscard]] bool on_trial();
 
   private:
+    std::string_view board_;
     PsramFlash flash_{psram_begin + firmware_at, firmware_bytes};
 };
 

@@ -61,6 +61,7 @@ struct Board {
     std::optional<esp32::TimeSource> time_source;
     std::optional<esp32::TlsSocket> link_socket;
     std::optional<esp32::TlsSocket> fetch_socket;
+    std::array<std::uint8_t, 2048> packet{};  // of the broker's, the largest
     std::optional<session::MqttSession> link;
     std::optional<session::HttpSession> fetch;
     std::array<node::WaitingReading, readings_max> readings{};
@@ -120,7 +121,8 @@ std::string_view start_network() {
         *board.clock,
         board.entropy,
         server(facts.mqtt_port),
-        facts.asset.device.view()
+        facts.asset.device.view(),
+        board.packet
     );
     return {};
 }
