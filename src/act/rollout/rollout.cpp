@@ -172,11 +172,28 @@ Outcome<void> Rollout::on_arrival(const std::string& device) {
     return ask(device, (*newest)->model);
 }
 
+// Which of the classes it judges it knows itself: the manifest names the model's.
+Outcome<void> Rollout::on_level2_arrival(const std::string& id) {
+    std::set<std::string> classes;
+    for (const asset::Asset& asset : options_.assets)
+        classes.emplace(asset.device_class.view());
+    for (const std::string& device_class : classes) {
+        auto newest = store_->newest(device_class, 2);
+        if (!newest) return std::unexpected(newest.error());
+        if (!*newest) continue;
+        if (auto done = ask(id, (*newest)->model); !done) return done;
+    }
+    return {};
+}
+
 Outcome<void> Rollout::on_record(const log::Record& record) {
     if (record.topic.starts_with("stator/presence/")) {
         const auto presence = wire::decode_presence(record.payload);
         if (!presence || !presence->online) return {};
-        return on_arrival(std::string{presence->device.view()});
+        const std::string id{presence->device.view()};
+        const json said = json::parse(record.payload, nullptr, false);
+        return stator::json::text_of(said, "role") == "level2" ? on_level2_arrival(id)
+                                                               : on_arrival(id);
     }
     if (!record.topic.starts_with("stator/devices/") || !record.topic.ends_with("/event"))
         return {};

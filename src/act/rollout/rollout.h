@@ -3,8 +3,9 @@
 // Desired state: the registry's promoted model of a class and level is what its devices should run.
 // Level 1 goes to each device of the class on its own command topic, again at each of its starts
 // and presences and every `again_ms` until it confirms; when all have, `download-model` is
-// broadcast on control-message. Level 2 is broadcast at once. A refusal, or silence past the
-// deadline, stops the roll-out: the devices keep what they run.
+// broadcast on control-message. Level 2 is broadcast at once, and said again to whoever comes in
+// that role, for a microcontroller in it reads no log. A refusal, or silence past the deadline,
+// stops the roll-out: the devices keep what they run.
 #pragma once
 
 #include "shared/asset/asset.h"
@@ -62,6 +63,7 @@ class Rollout {
         const std::string& device, const wire::ModelEvent& event
     );
     [[nodiscard]] Outcome<void> on_arrival(const std::string& device);
+    [[nodiscard]] Outcome<void> on_level2_arrival(const std::string& id);
     [[nodiscard]] Outcome<void> pursue(rollouts::Rollout rollout);
     [[nodiscard]] Outcome<void> ask(const std::string& device, const std::string& model);
     [[nodiscard]] Outcome<void> broadcast(const std::string& model);

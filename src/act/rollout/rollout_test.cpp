@@ -101,12 +101,14 @@ class RolloutTest : public testing::Test {
         );
     }
 
-    void arrive(const std::string& device) {
+    void arrive(const std::string& device, const std::string& role = "actor") {
         control.put(
             "stator/presence/" + device,
             "gate",
             fmt::format(
-                R"({{"deviceID":"{}","timeStamp":"1","state":"online","reason":""}})", device
+                R"({{"deviceID":"{}","timeStamp":"1","state":"online","reason":"","role":"{}"}})",
+                device,
+                role
             )
         );
     }
@@ -224,6 +226,24 @@ TEST_F(RolloutTest, WhoComesBackIsToldWhatItShouldRun) {
     arrive("a stranger");
     pass(second_us);
     EXPECT_THAT(heard, ElementsAre(to("two", "m1")));
+}
+
+TEST_F(RolloutTest, WhoComesInTheRoleOfLevel2IsToldLevel2sModelAndNotLevel1s) {
+    promote("m1", 1, 1);
+    promote("m2", 2, 1);
+    promote("m3", 2, 2);
+    pass(second_us);
+    for (const char* device : {"one", "two"})
+        tell(device, "m1", "confirmed");
+    pass(second_us);
+    heard.clear();
+    arrive("board", "level2");
+    pass(second_us);
+    EXPECT_THAT(heard, ElementsAre(to("board", "m3")));
+    heard.clear();
+    arrive("one");
+    pass(second_us);
+    EXPECT_THAT(heard, ElementsAre(to("one", "m1")));
 }
 
 TEST_F(RolloutTest, ARegistryThatIsDownIsSaidOnceAndAskedAgain) {

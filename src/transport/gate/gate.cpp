@@ -321,11 +321,12 @@ bool Gate::store(
 void Gate::store_presence(const Session& session, std::string_view state, std::string_view reason) {
     const std::int64_t now_ms = clock_.unix_ms();
     const std::string text = fmt::format(
-        R"({{"deviceID":"{}","timeStamp":"{}","state":"{}","reason":"{}"}})",
+        R"({{"deviceID":"{}","timeStamp":"{}","state":"{}","reason":"{}","role":"{}"}})",
         session.id,
         now_ms,
         state,
-        reason
+        reason,
+        name_of(session.role)
     );
     const wire::Topic topic = options_.topics.presence_of(session.id);
     const auto appended = storage_.append(

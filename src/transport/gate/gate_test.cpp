@@ -339,6 +339,7 @@ TEST_F(GateTest, writes_presence_and_keeps_it_over_a_takeover) {
     gate->disconnect(first);
     auto presence = storage.on("stator/presence/7");
     ASSERT_EQ(presence.size(), 2U) << "the id was never away";
+    EXPECT_NE(presence.front().find(R"("role":"sensor")"), std::string::npos) << presence.front();
     gate->disconnect(second);
     presence = storage.on("stator/presence/7");
     ASSERT_EQ(presence.size(), 3U);
