@@ -23,6 +23,7 @@ void add_site(CLI::App& program, Chosen& chosen);      // init, up, demo, sim, t
 void add_services(CLI::App& program, Chosen& chosen);  // registry, ingest, learn, level2, ...
 void add_adopt(CLI::App& program, Chosen& chosen);     // adopt
 void add_devices(CLI::App& program, Chosen& chosen);   // device add|list|activate|revoke|code
+void add_flash(CLI::App& device, Chosen& chosen);      // device flash
 void add_firmware(CLI::App& program, Chosen& chosen);  // firmware pack
 void add_tasks(CLI::App& program, Chosen& chosen);     // extract, drift, train, quantise
 void add_status(CLI::App& program, Chosen& chosen);    // status

@@ -1,10 +1,8 @@
 #include "app/commands/commands.h"
 #include "app/commands/opened.h"
 #include "app/site/layout.h"
-#include "sense/port/host/factory_image.h"
 #include "sense/port/host/factory_model.h"
 #include "store/devices/registry.h"
-#include "store/models/firmware.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -103,57 +101,7 @@ int done_or_told(const Outcome<void>& done, const std::string& said) {
     return 0;
 }
 
-struct Flashing {
-    std::string device;
-    std::string file;
-    std::uint16_t time_port = 123;
-    std::string site_name = "localhost";
-    std::string firmware;  // a packed image's file
-    std::string model;     // a .tflite, its manifest beside it
-};
-
-// As a factory does: the device's key is made and enrolled with the running registry, once, and the
-// page that holds it is written into the flash of the board.
-int flash_device(const std::string& state_dir, const Flashing& order) {
-    real::Real real;
-    auto config = open_config(real, state_dir);
-    if (!config) return tell(config.error());
-    const auto asset = config::asset_of_device(*config, order.device);
-    if (!asset) return tell(asset.error());
-    const std::string directory = state_dir + "/nodes/" + order.device;
-    auto provisioning = host::read_provisioning(real.doors, directory);
-    if (!provisioning) return tell(provisioning.error());
-    auto credential = host::enrol(real.doors, *provisioning, directory);
-    if (!credential) return tell(credential.error());
-    host::FactoryFacts facts;
-    facts.asset = **asset;
-    facts.site_name = order.site_name;
-    facts.devices_port = config->ports.devices;
-    facts.models_port = config->ports.models;
-    facts.time_port = order.time_port;
-    facts.interval_ms = config->node_interval_ms;
-    if (!order.firmware.empty()) {
-        auto content = real.doors.disk.read_all(order.firmware, host::firmware_bytes_max);
-        if (!content) return tell(content.error());
-        const auto header = models::open_firmware(
-            real.doors, order.firmware, *content, provisioning->model_public_pem
-        );
-        if (!header) return tell(header.error());
-        facts.firmware = *std::move(content);
-    }
-    if (!order.model.empty()) {
-        auto model = host::make_factory_model(
-            real.doors, order.model, provisioning->model_public_pem, **asset
-        );
-        if (!model) return tell(model.error());
-        facts.model = *std::move(model);
-    }
-    auto done =
-        host::write_factory_image(real.doors, *provisioning, *credential, facts, order.file);
-    return done_or_told(done, order.device + " is in " + order.file);
-}
-
-// The same for a device on this machine, which has a file in the flash's place.
+// What `stator device flash --model` does for a board: this one has a file in the flash's place.
 int give_factory_model(
     const std::string& state_dir, const std::string& device, const std::string& file
 ) {
@@ -187,29 +135,6 @@ void add_factory_model(CLI::App& device, Chosen& chosen) {
         chosen.run = [name, file, &chosen] {
             return give_factory_model(chosen.state_dir, *name, *file);
         };
-    });
-}
-
-void add_flash(CLI::App& device, Chosen& chosen) {
-    auto* flash = device.add_subcommand(
-        "flash", "Enrols a device and writes its factory page into a board's flash image"
-    );
-    auto order = std::make_shared<Flashing>();
-    add_state(*flash, chosen);
-    flash->add_option("NAME", order->device, "The device's id")->required();
-    flash->add_option("FILE", order->file, "The image; made when it is missing")->required();
-    flash->add_option("--time-port", order->time_port, "Of the site's SNTP server")
-        ->capture_default_str();
-    flash->add_option("--site-name", order->site_name, "In the services' certificates")
-        ->capture_default_str();
-    flash->add_option(
-        "--firmware", order->firmware, "A packed image: the first one that the board runs"
-    );
-    flash->add_option(
-        "--model", order->model, "A .tflite, MODEL.manifest beside it: what the board falls back to"
-    );
-    flash->callback([order, &chosen] {
-        chosen.run = [order, &chosen] { return flash_device(chosen.state_dir, *order); };
     });
 }
 

@@ -36,6 +36,36 @@ std::string random_hex(chance::Chance& chance) {
     return made;
 }
 
+// nodes/<id>/provisioning.json, with a one-time code while it is not enrolled.
+Outcome<void> write_provisioning(
+    doors::Doors& doors,
+    const config::Config& config,
+    const identity::Site& site,
+    const std::string& device,
+    identity::Role role
+) {
+    const Layout layout{config};
+    const std::string directory = layout.path("nodes/" + device);
+    if (auto done = doors.disk.make_directories(directory); !done) return done;
+    auto signing_key = doors.disk.read_all(site.pki("model-signing.pub"), 4096);
+    if (!signing_key) return std::unexpected(signing_key.error());
+    host::Provisioning it;
+    it.device = device;
+    it.mqtt_host = config.host;
+    it.mqtt_port = config.ports.mqtts;
+    it.devices_url = layout.devices_url();
+    it.models_url = layout.models_url();
+    it.ca_sha256 = site.ca_sha256;
+    it.model_public_pem = *signing_key;
+    if (!host::is_enrolled(doors, directory)) {
+        identity::Enrolment enrolment{doors, site};
+        auto code = enrolment.make_code(device, role);
+        if (!code) return std::unexpected(code.error());
+        it.code = *code;
+    }
+    return doors.disk.replace(directory + "/provisioning.json", host::to_json(it), private_mode);
+}
+
 }  // namespace
 
 Outcome<config::Config> load(
@@ -158,7 +188,6 @@ Outcome<void> provision(
     const identity::Site& site,
     const asset::Asset& asset
 ) {
-    const Layout layout{config};
     auto registry = devices::Registry::make(doors, {.state_directory = config.state_dir});
     if (!registry) return std::unexpected(registry.error());
     const std::string device{asset.device.view()};
@@ -170,26 +199,35 @@ Outcome<void> provision(
         if (auto done = (*registry)->activate(id); !done) return done;
     }
     if (auto done = (*registry)->assign(level2, {device}); !done) return done;
+    return write_provisioning(doors, config, site, device, identity::Role::actor);
+}
 
-    const std::string directory = layout.path("nodes/" + device);
-    if (auto done = doors.disk.make_directories(directory); !done) return done;
-    auto signing_key = doors.disk.read_all(site.pki("model-signing.pub"), 4096);
-    if (!signing_key) return std::unexpected(signing_key.error());
-    host::Provisioning it;
-    it.device = device;
-    it.mqtt_host = config.host;
-    it.mqtt_port = config.ports.mqtts;
-    it.devices_url = layout.devices_url();
-    it.models_url = layout.models_url();
-    it.ca_sha256 = site.ca_sha256;
-    it.model_public_pem = *signing_key;
-    if (!host::is_enrolled(doors, directory)) {
-        identity::Enrolment enrolment{doors, site};
-        auto code = enrolment.make_code(device, identity::Role::actor);
-        if (!code) return std::unexpected(code.error());
-        it.code = *code;
-    }
-    return doors.disk.replace(directory + "/provisioning.json", host::to_json(it), private_mode);
+Outcome<void> provision_level2(
+    doors::Doors& doors,
+    const config::Config& config,
+    const identity::Site& site,
+    const std::string& id,
+    const std::vector<std::string>& devices
+) {
+    auto registry = devices::Registry::make(doors, {.state_directory = config.state_dir});
+    if (!registry) return std::unexpected(registry.error());
+    constexpr identity::Role role = identity::Role::level2;
+    if (doors.disk.exists(site.certificate_file(id)))
+        return fail(base::Fault::exists, id + " is a service of this site: choose another id");
+    if (auto done = (*registry)->provision(id, role, "level-2 board"); !done) return done;
+    auto known = (*registry)->list();
+    if (!known) return std::unexpected(known.error());
+    for (const devices::Device& device : *known)
+        if (device.id == id && device.role != role)
+            return fail(
+                base::Fault::exists,
+                fmt::format(
+                    "{} is a device of the role {} here", id, identity::name_of(device.role)
+                )
+            );
+    if (auto done = (*registry)->activate(id); !done) return done;
+    if (auto done = (*registry)->assign(id, devices); !done) return done;
+    return write_provisioning(doors, config, site, id, role);
 }
 
 Outcome<std::string> operator_token(doors::Doors& doors, const config::Config& config) {

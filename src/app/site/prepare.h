@@ -41,6 +41,16 @@ namespace stator::site {
     const asset::Asset& asset
 );
 
+// Registers a level-2 board that may judge these devices, and gives it its code likewise.
+// Fault::exists for an id that has another role, denied for one that was revoked.
+[[nodiscard]] Outcome<void> provision_level2(
+    doors::Doors& doors,
+    const config::Config& config,
+    const identity::Site& site,
+    const std::string& id,
+    const std::vector<std::string>& devices
+);
+
 // A token of the operator role for scripts on this machine, in run/operator.token (0600).
 [[nodiscard]] Outcome<std::string> operator_token(
     doors::Doors& doors, const config::Config& config

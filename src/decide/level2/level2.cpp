@@ -327,9 +327,7 @@ Outcome<void> Level2::judge(const log::Record& record) {
     if (passed)
         made.finding = judge::Finding::known;
     else
-        made = judge::judge(
-            memory, *telemetry, *asset, judge_of(*running), record.receive_unix_ms
-        );
+        made = judge::judge(memory, *telemetry, *asset, judge_of(*running), record.receive_unix_ms);
     if (made.finding == judge::Finding::known) {
         metrics_.add("stator_level2_duplicates_total");
         return {};

@@ -166,7 +166,8 @@ void Updater::manifest_complete() {
         refuse("the manifest cannot be read");
         return;
     }
-    if (manifest->level != config_.level || manifest->device_class.view() != asset_.device_class.view()) {
+    if (manifest->level != config_.level ||
+        manifest->device_class.view() != asset_.device_class.view()) {
         state_ = UpdateState::idle;  // for somebody else
         return;
     }

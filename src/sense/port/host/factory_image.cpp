@@ -1,6 +1,5 @@
 #include "sense/port/host/factory_image.h"
 
-#include "sense/factory/page.h"
 #include "sense/port/cortex_m/memory.h"
 #include "sense/port/host/factory_model.h"
 
@@ -54,7 +53,7 @@ Outcome<void> write_factory_image(
     page.key_pem = *key;
     page.model_public_pem = provisioning.model_public_pem;
     std::vector<std::byte> bytes(factory::page_bytes_max, std::byte{0xFF});
-    if (!factory::write_page(page, bytes))
+    if (!factory::write_page(page, bytes, facts.assigned))
         return fail(base::Fault::full, "device " + provisioning.device + " fills no factory page");
 
     auto image = doors.disk.open(file, disk::Mode::create);

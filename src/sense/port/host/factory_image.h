@@ -6,6 +6,7 @@
 // it lies behind the page, where no update writes.
 #pragma once
 
+#include "sense/factory/page.h"
 #include "sense/port/cortex_m/memory.h"
 #include "sense/port/host/provisioning.h"
 #include "shared/asset/asset.h"
@@ -29,8 +30,9 @@ struct FactoryFacts {
     std::uint16_t models_port = 30007;
     std::uint16_t time_port = 123;
     std::uint32_t interval_ms = 1'000;
-    std::string firmware;  // packed; empty: the board has one
-    std::string model;     // of make_factory_model(); empty: what is there stays
+    std::string firmware;                 // packed; empty: the board has one
+    std::string model;                    // of make_factory_model(); empty: what is there stays
+    factory::AssignedDevices assigned{};  // of a level-2 board
 };
 
 [[nodiscard]] Outcome<void> write_factory_image(
