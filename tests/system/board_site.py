@@ -11,6 +11,8 @@ from cortex_m_network_test import TimeServer
 from cortex_m_test import BUILD, tool
 from stator_site import STATOR, wait_until
 
+LEVEL2_BOARD = "mps2-an386-edge"
+
 
 def registry_answers(site):
     try:
@@ -46,10 +48,19 @@ class Board:
             plain.write_bytes(image)
         ports = {"STATOR_PORTS_MODELS": str(models_port)} if models_port else {}
         firmware = self.pack(site, plain, "1.bin", release=1)
+        more = ["--model", model] if model else []
+        self.write_flash(site, device, firmware, *more, environment={**ports, **(environment or {})})
+
+    def provision_level2(self, site, identity, judged_class):
+        """A board that judges the class's devices in level 2's place."""
+        firmware = self.pack(site, BUILD / "level2_image.bin", "1.bin", release=1, board=LEVEL2_BOARD)
+        self.write_flash(site, identity, firmware, "--level2", judged_class)
+
+    def write_flash(self, site, device, firmware, *more, environment=None):
         done = subprocess.run(
             [STATOR, "device", "flash", device, self.flash, "--time-port", str(self.clock.port),
-             "--firmware", firmware, "--state", site.state, *(["--model", model] if model else [])],
-            env={**os.environ, **ports, **(environment or {})}, capture_output=True, text=True, timeout=60, check=False,
+             "--firmware", firmware, "--state", site.state, *more],
+            env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=60, check=False,
         )
         if done.returncode != 0:
             raise AssertionError(done.stdout + done.stderr)
