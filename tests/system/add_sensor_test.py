@@ -8,7 +8,7 @@ import pathlib
 import unittest
 
 from board_site import Board
-from cortex_m_test import build_firmware
+from firmware_build import build_firmware
 from stator_site import ROOT, STATOR, Site, wait_until
 
 COUNTS = 2457  # 5.0 bar

@@ -7,7 +7,7 @@ import time
 import unittest
 
 from board_models import BoardBesideSite
-from cortex_m_test import BUILD, tool
+from firmware_build import BUILD, tool
 from stator_site import LONG, wait_until
 
 CUTS = 100 if LONG else 3

@@ -9,7 +9,7 @@ import threading
 import unittest
 
 from board_site import Board
-from cortex_m_test import build_firmware
+from firmware_build import build_firmware
 from stator_site import Site, signed, wait_until
 
 DEVICE = "14333616"

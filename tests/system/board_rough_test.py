@@ -9,7 +9,7 @@ import time
 import unittest
 
 from board_site import Board
-from cortex_m_test import build_firmware
+from firmware_build import build_firmware
 from rough_wire import RoughWire
 from stator_site import LONG, Site, wait_until
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 
 from cortex_m_network_test import TimeServer
-from cortex_m_test import BUILD, tool
+from firmware_build import BUILD, tool
 from stator_site import STATOR, wait_until
 
 LEVEL2_BOARD = "mps2-an386-edge"

@@ -6,7 +6,7 @@ import unittest
 
 from board_models import BoardBesideSite
 from board_site import Board
-from cortex_m_test import BUILD, build_firmware, tool
+from firmware_build import BUILD, build_firmware, tool
 from stator_site import Site, wait_until
 
 PROGRAM_BEGIN = 0x10000

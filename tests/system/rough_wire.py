@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from cortex_m_test import tool
+from firmware_build import tool
 
 LOSS, LATE, DOUBLED = 0.02, 0.05, 0.005
 LATE_S = (0.005, 0.04)  # a late frame is overtaken by those behind it
