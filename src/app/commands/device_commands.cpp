@@ -2,6 +2,7 @@
 #include "app/commands/opened.h"
 #include "app/site/layout.h"
 #include "sense/port/host/factory_model.h"
+#include "sense/port/host/provisioning.h"
 #include "store/devices/registry.h"
 
 #include <CLI/CLI.hpp>

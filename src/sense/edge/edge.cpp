@@ -51,7 +51,7 @@ void Edge::start() {
     else
         hal_.log.warn("flash: this start could not be counted, so nothing will be published");
     outbox_.start(counts_.boot);
-    updater_.load_committed();
+    updater_.load();
     firmware_.start(now_us_);
     wire::StartedEvent started;
     started.firmware = config_.firmware.view();
