@@ -1,4 +1,6 @@
-// Any flash as a factory page: what is read lies in it, and writes and reads as the same again.
+// Any flash as a factory page: what is read lies in it, and writes and reads as the same again. And
+// as a factory model, which lies in it, too.
+#include "sense/factory/model.h"
 #include "sense/factory/page.h"
 #include "shared/base/crc32c.h"
 
@@ -27,12 +29,30 @@ bool ends_with_zero(std::string_view text, const std::vector<std::byte>& flash) 
     return end >= flash.data() && end < flash.data() + flash.size() && *end == std::byte{0};
 }
 
+void lies_in(const std::vector<std::byte>& flash) {
+    const auto model = read_model(flash);
+    const auto* envelope = reinterpret_cast<const std::byte*>(model.envelope.data());
+    const auto* end = flash.data() + flash.size();
+    if (!model.envelope.empty() &&
+        (envelope < flash.data() || envelope + model.envelope.size() > end))
+        std::abort();
+    if (!model.tflite.empty() &&
+        (model.tflite.data() < flash.data() || model.tflite.data() + model.tflite.size() > end))
+        std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 1) return 0;
     std::vector<std::byte> flash(size - 1);
     if (!flash.empty()) std::memcpy(flash.data(), data + 1, flash.size());
+    lies_in(flash);
+    if (flash.size() >= 4) {
+        std::memcpy(flash.data(), "STFM", 4);
+        lies_in(flash);
+        std::memcpy(flash.data(), data + 1, 4);
+    }
     if (data[0] % 2 != 0 && flash.size() >= 12) put_head(flash);
     const auto page = read_page(flash);
     if (!page) return 0;
