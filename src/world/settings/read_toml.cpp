@@ -19,8 +19,11 @@ bool is_header(std::string_view line) {
     return line.substr(std::min(line.find_first_not_of(" \t"), line.size())).starts_with('[');
 }
 
+// Behind one bracket, or two that touch.
 bool header_has_name(std::string_view line) {
-    const std::size_t name = line.find_first_not_of("[ \t");
+    line.remove_prefix(line.find('['));
+    line.remove_prefix(line.starts_with("[[") ? 2 : 1);
+    const std::size_t name = line.find_first_not_of(" \t");
     return name != std::string_view::npos && begins_name(line[name]);
 }
 

@@ -1,9 +1,9 @@
 // read_toml() reads a file that people write, by toml++.
 //
-// toml++ 3.3 stops the process on a header like `[?]`, and runs into undefined behaviour on nearly
-// every letter beyond ASCII outside a string. So it is given ASCII: such letters in "double quotes"
-// as escapes, comments not at all. Elsewhere they are refused, as are texts of several lines, which
-// no setting of ours needs.
+// toml++ 3.3 stops the process on a header like `[?]` or `[[[a]]]`, and runs into undefined
+// behaviour on nearly every letter beyond ASCII outside a string. So it is given ASCII: such
+// letters in "double quotes" as escapes, comments not at all. Elsewhere they are refused, as are
+// texts of several lines, which no setting of ours needs.
 #pragma once
 
 #include "world/outcome/outcome.h"

@@ -38,6 +38,8 @@ TEST(ReadToml, NamesTheFileAndTheLineOfWhatIsNoToml) {
 TEST(ReadToml, RefusesWhatTheParserDoesNotSurvive) {
     refused("\n[?]\n", "site.toml:2: after [ a name is expected");
     refused("[[\n", "site.toml:1: after [ a name is expected");
+    refused("[[[broker.hall]]]\n", "site.toml:1: after [ a name is expected");
+    refused("[ [broker.hall] ]\n", "site.toml:1: after [ a name is expected");
     refused("a = 1\n[broker.halл]\n", "site.toml:2: a letter beyond ASCII");
     refused("prüfstand = 1\n", "site.toml:1: a letter beyond ASCII");
     refused("a = 'ü'\n", "site.toml:1: a letter beyond ASCII may stand in");
