@@ -213,13 +213,15 @@ void Plant::write_sound(std::span<std::uint16_t> counts, const asset::Calibratio
     };
     Oscillator hum = wave(0, 2.0 * mains_hz);
     Oscillator blades = wave(1, 5.0 * now.rotation_hz);
-    for (std::uint16_t& count : counts)
+    for (std::uint16_t& count : counts) {
+        const double blade = blades.next();
         count = counts_of(
-            0.13 * now.hum * hum.next() + 0.05 * now.hum * blades.next() +
-                0.4 * now.imbalance_g * blades.next() + now.sound_noise_pa * noise_.normal(),
+            0.13 * now.hum * hum.next() + 0.05 * now.hum * blade + 0.4 * now.imbalance_g * blade +
+                now.sound_noise_pa * noise_.normal(),
             calibration,
             noise_
         );
+    }
 }
 
 base::Result<void> Plant::read(std::size_t channel, std::span<std::uint16_t> counts) {
