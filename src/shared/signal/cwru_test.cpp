@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <numbers>
 #include <optional>
 #include <span>
@@ -121,13 +122,16 @@ class Cwru : public testing::Test {
             GTEST_SKIP() << "no recordings: STATOR_DATA names no folder with cwru/ in it";
     }
 
-    // Of each frame of 100 ms.
-    std::vector<Features> features_of(const std::string& name) {
+    // Of each frame of 100 ms; read once.
+    const std::vector<Features>& features_of(const std::string& name) {
+        static std::map<std::string, std::vector<Features>> known;
+        const auto [place, is_new] = known.try_emplace(name);
+        std::vector<Features>& made = place->second;
+        if (!is_new) return made;
         const auto recording = read_wav(folder_ / (name + ".wav"));
         EXPECT_TRUE(recording) << name;
-        if (!recording) return {};
+        if (!recording) return made;
         const auto counts = as_sampled(*recording, asset_.channels[0]);
-        std::vector<Features> made;
         for (std::size_t at = 0; at + waveform_samples <= counts.size(); at += waveform_samples) {
             const auto frame = std::span{counts}.subspan(at, waveform_samples);
             EXPECT_EQ(sensor_fault(asset::Sampling::waveform, frame), SensorFault::none) << name;
@@ -179,12 +183,12 @@ Range range_of(const std::vector<Features>& frames, Statistic statistic) {
 }
 
 TEST_F(Cwru, EveryFrameOfEveryFaultIsLouderThanEveryHealthyOneByOneFeatureAlone) {
-    const auto healthy = features_of("healthy_0hp");
+    const auto& healthy = features_of("healthy_0hp");
     ASSERT_GE(healthy.size(), 30U);
     std::vector<std::string> faults{balls.begin(), balls.end()};
     faults.insert(faults.end(), races.begin(), races.end());
     for (const std::string& fault : faults) {
-        const auto frames = features_of(fault);
+        const auto& frames = features_of(fault);
         ASSERT_GE(frames.size(), 99U);
         for (const Statistic it : {Statistic::rms, Statistic::band_high}) {
             const float least = range_of(frames, it).least;
@@ -197,10 +201,10 @@ TEST_F(Cwru, EveryFrameOfEveryFaultIsLouderThanEveryHealthyOneByOneFeatureAlone)
 // A fault in a race strikes once a passing ball; one in a ball strikes where it can, and does not
 // show here: three of those four have frames within the healthy range.
 TEST_F(Cwru, EveryFrameOfARacesFaultHasMoreKurtosisThanEveryHealthyOneAndMoreCrestOnTheWhole) {
-    const auto healthy = features_of("healthy_0hp");
+    const auto& healthy = features_of("healthy_0hp");
     EXPECT_NEAR(range_of(healthy, Statistic::kurtosis).most, 3.0F, 0.3F);
     for (const std::string fault : races) {
-        const auto frames = features_of(fault);
+        const auto& frames = features_of(fault);
         const Range kurtosis = range_of(frames, Statistic::kurtosis);
         EXPECT_GT(kurtosis.least, 1.3F * range_of(healthy, Statistic::kurtosis).most) << fault;
         // The largest of 1,310 samples alone: in three of these eight a frame may look healthy.
@@ -212,7 +216,7 @@ TEST_F(Cwru, EveryFrameOfARacesFaultHasMoreKurtosisThanEveryHealthyOneAndMoreCre
 
 // As a baseline sees it: the first half of the healthy frames is the norm, the rest is judged.
 TEST_F(Cwru, FromTheHealthyBaselineNoHealthyFrameStraysAndEveryFaultyOneDoes) {
-    const auto healthy = features_of("healthy_0hp");
+    const auto& healthy = features_of("healthy_0hp");
     const std::size_t half = healthy.size() / 2;
     Features mean{};
     Features sd{};
