@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 GTEST_LINE = re.compile(r"\[  (PASSED|FAILED)  \] (\d+) tests?[.,]")
 PYTHON_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 PYTHON_END = re.compile(r"^(?:OK|FAILED) \((.*)\)$", re.MULTILINE)
-BUDGET_LINE = re.compile(r"^(budget .+: \d+ of \d+)$", re.MULTILINE)  # of tests/system/budgets.py
+BUDGET_LINE = re.compile(r"(budget .+: \d+ of \d+)$", re.MULTILINE)  # of tests/system/budgets.py
 SKIPPED_LINE = re.compile(r"\[  SKIPPED \] (\d+) tests?[.,]")
 
 
