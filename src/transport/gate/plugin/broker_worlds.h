@@ -67,7 +67,17 @@ class World {
     }
 
     std::vector<log::Record> stored(log::Class log_class) {
-        auto reader = log::Reader::open(disk(), state + "/log", log_class, {});
+        return records_of(state + "/log", log_class);
+    }
+
+    // What the next start would find if all processes were killed now.
+    virtual std::vector<log::Record> stored_if_killed(log::Class log_class) {
+        return stored(log_class);
+    }
+
+  protected:
+    std::vector<log::Record> records_of(const std::string& log_directory, log::Class log_class) {
+        auto reader = log::Reader::open(disk(), log_directory, log_class, {});
         std::vector<log::Record> all;
         while (reader) {
             auto some = (*reader)->take(1000);
@@ -77,6 +87,7 @@ class World {
         return all;
     }
 
+  public:
     std::string state = "/state";
 };
 
@@ -166,6 +177,24 @@ class RealWorld final : public World {
     ~RealWorld() override {
         kill();
         std::filesystem::remove_all(state);
+    }
+
+    // The gatherings come first: what goes from them to a segment meanwhile is then in both.
+    std::vector<log::Record> stored_if_killed(log::Class log_class) override {
+        namespace fs = std::filesystem;
+        const fs::path copy = state + "/killed";
+        fs::remove_all(copy);
+        fs::create_directories(copy);
+        for (const bool directories : {false, true})
+            for (const fs::directory_entry& entry : fs::directory_iterator(state + "/log"))
+                if (entry.is_directory() == directories)
+                    fs::copy(
+                        entry.path(), copy / entry.path().filename(), fs::copy_options::recursive
+                    );
+        clock::RealClock clock;
+        const auto writer = log::Writer::open(disk(), clock, copy.string(), {});
+        EXPECT_TRUE(writer) << writer.error().what;
+        return records_of(copy.string(), log_class);
     }
 
     void start() override {
