@@ -101,6 +101,7 @@ class Writer {
     // Gives readers what is gathered; begin_sync() does, too. After a failure as after a failed
     // sync.
     [[nodiscard]] Outcome<void> hand_over();
+    [[nodiscard]] bool gathered() const;  // something that readers are not given yet
     // It takes nothing more: open it again.
     [[nodiscard]] bool broken() const;
     // A mark without a message (a gap declared by other means). Goes to the control log.

@@ -1,5 +1,7 @@
 #include "store/log/writer_state.h"
 
+#include <algorithm>
+
 namespace stator::log {
 
 Outcome<void> SyncPlan::run(disk::Disk& disk) const {
@@ -19,6 +21,12 @@ Outcome<void> Writer::hand_over() {
     for (std::size_t i = 0; i < class_count; ++i)
         if (auto done = state_->hand_over(static_cast<Class>(i)); !done) return done;
     return {};
+}
+
+bool Writer::gathered() const {
+    return std::ranges::any_of(state_->classes, [](const ClassWriter& log) {
+        return log.readable() != log.end();
+    });
 }
 
 bool Writer::broken() const {

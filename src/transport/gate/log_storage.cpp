@@ -66,7 +66,10 @@ Outcome<void> LogStorage::append(
     std::optional<log::Mark> kept;
     if (mark != nullptr) kept = log::Mark{mark->boot, mark->seq};
     const auto appended = writer_->append(log_class, record, kept);
-    if (appended) return {};
+    if (appended) {
+        hand_over();  // a message that comes alone is with its readers before it is acknowledged
+        return {};
+    }
     // With a sync under way its end says so.
     if (writer_->broken() && !syncing_) give_up_writer(appended.error().what);
     return std::unexpected{appended.error()};
@@ -79,8 +82,9 @@ void LogStorage::give_up_writer(std::string_view why) {
 }
 
 void LogStorage::hand_over() {
+    if (writer_ == nullptr || !writer_->gathered()) return;
     const std::int64_t now_us = clock_.monotonic_us();
-    if (writer_ == nullptr || now_us - handed_over_us_ < hand_over_us) return;
+    if (now_us - handed_over_us_ < hand_over_us) return;
     handed_over_us_ = now_us;
     if (auto done = writer_->hand_over(); !done && !syncing_) give_up_writer(done.error().what);
 }

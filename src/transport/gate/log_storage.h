@@ -3,7 +3,8 @@
 // The sync runs through a Runner: on the helper thread of the plugin, or at once in a simulation.
 // After a failed sync the writer takes nothing more, for what the kernel then holds is unknown;
 // LogStorage opens it again, at most once a second, and the marks fall back to what is on the disk.
-// What the log gathers is handed over to its readers with poll_sync(), a few milliseconds apart.
+// What the log gathers is handed over to its readers with append() and poll_sync(), a few
+// milliseconds apart.
 #pragma once
 
 #include "store/log/writer.h"
