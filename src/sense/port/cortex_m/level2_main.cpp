@@ -22,7 +22,7 @@ using namespace stator;
 using cortex_m::print;
 
 constexpr std::uintptr_t page_at = cortex_m::psram_begin + cortex_m::factory_page_at;
-constexpr std::size_t alerts_max = 32;  // that wait for the site
+constexpr std::size_t alerts_max = 64;  // that wait for the site
 constexpr std::size_t events_max = 8;
 constexpr std::size_t envelope_bytes = 16U << 10U;  // the largest manifest
 constexpr std::uint32_t kept_s = 24 * 3600;  // readings wait so long for a board that is away
