@@ -7,6 +7,7 @@
 #include "sense/session/mqtt_session.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -85,7 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     StrictSocket socket;
     FakeClock clock;
     FakeChance chance;
-    MqttSession session{socket, clock, chance, {{10, 0, 2, 2}, 8883, "site"}, "d1"};
+    std::array<std::uint8_t, packet_bytes_max> packet{};
+    MqttSession session{socket, clock, chance, {{10, 0, 2, 2}, 8883, "site"}, "d1", packet};
     const std::string topic(192, 't');
     for (int i = 0; i < 4; ++i)
         if (!session.subscribe(topic)) std::abort();
