@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
                 complain("a header begins with the sentence that says what it is");
             if (line.size() > 100) complain("line exceeds 100 columns");
             if (line.find("FIXME") != std::string::npos) complain("leftover FIXME");
-            if (no_heap.contains(stage) && !on_host && !is_test &&
+            // <new> has std::launder, too; what a header brings is looked for where it is used.
+            if (no_heap.contains(stage) && !on_host && !is_test && !code.starts_with("#include") &&
                 std::regex_search(code, heap_words))
                 complain(stage + "/ has no heap and no exceptions");
             std::smatch m;

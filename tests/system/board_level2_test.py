@@ -281,7 +281,10 @@ class BoardLevel2(unittest.TestCase):
             self.assertLess(wire.subscribe(DATA), REFUSED)
 
     def it_keeps_to_its_budgets(self):
-        budgets.hold(self, "level2_image", budgets.sizes(BUILD / "level2_image.elf") | self.costs)
+        costs = {}
+        for name in ("stack", "tls_pool"):  # of both starts: the first one brought a model
+            costs[name] = max(map(int, re.findall(rf"^cost {name} = (\d+)$", self.board.text(), re.MULTILINE)))
+        budgets.hold(self, "level2_image", budgets.sizes(BUILD / "level2_image.elf") | costs)
 
 
 if __name__ == "__main__":
