@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.request
 
 import kafka_broker
 from stator_site import LONG, ROOT, STATOR, Site, wait_until
@@ -339,6 +340,13 @@ class KeptBroker(unittest.TestCase):
         self.foreign.publish("shed/s3/current/rms", "1.25", port=self.foreign.plain)
         message = wait_until("the reading", lambda: self.site.readings("s3"))[0]
         self.assertEqual(message["current"], 1.25)
+
+    def test_the_adopting_process_tells_its_health_and_its_figures(self):
+        port = self.site.ports()["ops_adopt"]
+        for path, pattern in (("/healthz", "ok"), ("/metrics", "stator_")):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                self.assertIn(pattern, answer.read().decode())
+        self.assertRegex(self.site.stator("status", check=False).stdout, rf"(?m)^adopt +{port}  well$")
 
     def test_kill_9_of_the_adopting_process_loses_nothing_that_was_acknowledged(self):
         kills = 20 if LONG else 4
