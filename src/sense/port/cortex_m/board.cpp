@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::uintptr_t uart0 = 0x4000'4000;
 constexpr std::uintptr_t dual_timer = 0x4000'2000;
+constexpr std::uintptr_t systick_control = 0xE000'E010;
+constexpr std::uintptr_t systick_reload = 0xE000'E014;
+constexpr std::uintptr_t systick_value = 0xE000'E018;
+constexpr std::uintptr_t interrupt_state = 0xE000'ED04;
 constexpr std::uint32_t note_magic = 0x45544F4E;  // "NOTE"
 
 volatile std::uint32_t& word(std::uintptr_t address) {
@@ -31,6 +35,16 @@ void board_start() {
     word(uart0 + 0x08) = 1;   // transmit
     word(dual_timer) = 0xFFFF'FFFFU;
     word(dual_timer + 8) = 0x82;  // on, 32 bit, free running
+    asm volatile("cpsid i");      // no handler: an interrupt that waits ends a rest all the same
+    word(systick_reload) = timer_hz / 1000 - 1;
+    word(systick_value) = 0;
+    word(systick_control) = 7;  // the processor's clock, with its interrupt, on
+}
+
+void rest() {
+    constexpr std::uint32_t systick_is_taken = 1U << 25U;
+    asm volatile("dsb\n wfi" ::: "memory");
+    word(interrupt_state) = systick_is_taken;
 }
 
 void print(std::string_view text) {

@@ -16,6 +16,10 @@ void print_hex(std::uint64_t value);  // 16 digits
 void print_number(std::uint64_t value);
 [[nodiscard]] std::uint32_t timer_ticks();  // wraps after 171 s
 
+// Sleeps until the next millisecond begins, or not at all if it has since the last rest: what a
+// super-loop does that finds nothing to do.
+void rest();
+
 // The deepest the stack has been since the reset: the rest still has its paint.
 [[nodiscard]] std::size_t stack_bytes_used();
 

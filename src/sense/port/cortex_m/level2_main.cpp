@@ -144,10 +144,11 @@ int main() {
     std::uint32_t alarmed = 0;
     for (;;) {
         board.site.network->step();
-        static_cast<void>(board.edge->step());
+        const bool busy = board.edge->step();
         board.site.fetch->tend();
         const edge::Status status = board.edge->status();
         show_alarms(alarmed, status.alarmed);
         if (display.show(status.release, status.model, status.firmware)) say_costs(status);
+        if (!busy) cortex_m::rest();
     }
 }

@@ -149,8 +149,9 @@ int main() {
     NodeDisplay display;
     for (;;) {
         board.site.network->step();
-        static_cast<void>(board.node->step());
+        const bool busy = board.node->step();
         board.site.fetch->tend();
         display.show();
+        if (!busy) cortex_m::rest();
     }
 }
