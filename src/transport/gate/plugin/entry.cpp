@@ -6,6 +6,7 @@
 #include "transport/gate/gate.h"
 #include "transport/gate/log_storage.h"
 #include "transport/gate/plugin/helper.h"
+#include "transport/gate/plugin/reminder.h"
 #include "transport/gate/plugin/waker.h"
 #include "world/clock/real.h"
 #include "world/disk/posix.h"
@@ -90,6 +91,9 @@ class TickClock final : public clock::Clock {
 // A message is on the disk soon after, and many together: the contract allows 50 ms.
 constexpr std::chrono::milliseconds syncs_apart{25};
 
+// Readers see what was gathered so much after its hand-over was due, at the latest.
+constexpr std::chrono::milliseconds reminders_apart{3};
+
 struct Settings {
     std::string state_directory;
     Options gate;
@@ -105,6 +109,7 @@ struct Plugin {
     RealBroker broker;
     Helper syncs{syncs_apart, Waker{}};
     Helper reports;
+    Reminder reminder{reminders_apart};
     std::unique_ptr<LogStorage> storage;
     std::unique_ptr<devices::RightsReader> rights;
     std::unique_ptr<Gate> gate;
@@ -229,6 +234,8 @@ void write_report(const std::string& path, const std::string& text) {
 
 int on_tick(Plugin& plugin) {
     plugin.gate->tick(plugin.broker);
+    // A tick is the last thing before the broker sleeps, for up to 100 ms where no client speaks.
+    plugin.reminder.remind(plugin.storage->behind());
     const std::int64_t now_us = plugin.clock.monotonic_us();
     if (now_us - plugin.reported_us >= 1'000'000 && plugin.reports.done()) {
         plugin.reported_us = now_us;
