@@ -91,6 +91,10 @@ class TickClock final : public clock::Clock {
 // A message is on the disk soon after, and many together: the contract allows 50 ms.
 constexpr std::chrono::milliseconds syncs_apart{25};
 
+// What may come in the 2 ms between two hand-overs to the log's readers, with room to spare. Alarms
+// and control are too few to gather, and their readers wait for each.
+constexpr std::uint64_t gathered_bytes = 256U << 10U;
+
 // Readers see what was gathered so much after its hand-over was due, at the latest.
 constexpr std::chrono::milliseconds reminders_apart{3};
 
@@ -336,9 +340,6 @@ std::string read_settings(const mosquitto_opt* options, int count, Settings& set
             budget->segment_bytes = std::min(budget->segment_bytes, budget->bytes / 8);
         } else if (wire::Topic* topic = topic_named(key, settings.gate.topics)) {
             good = !value.empty() && topic->assign(value);
-        } else if (key == "gathered_bytes") {  // 0: each record is written by itself
-            good = read_number(value, settings.budgets.telemetry.gathered_bytes);
-            settings.budgets.waveform.gathered_bytes = settings.budgets.telemetry.gathered_bytes;
         } else if (key == "required") {
             good = read_required(value, settings.budgets);
         }
@@ -402,6 +403,8 @@ STATOR_EXPORT int mosquitto_plugin_init(
     try {
         stator::gate::Settings settings;
         settings.budgets.required.clear();
+        settings.budgets.telemetry.gathered_bytes = stator::gate::gathered_bytes;
+        settings.budgets.waveform.gathered_bytes = stator::gate::gathered_bytes;
         const std::string wrong = stator::gate::read_settings(options, count, settings);
         if (wrong.empty()) return stator::gate::start(identifier, user_data, settings);
         mosquitto_log_printf(
