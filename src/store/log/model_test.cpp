@@ -204,7 +204,10 @@ class LogAgainstModel {
         const auto done = it.reader->commit(it.taken);
         ASSERT_TRUE(done || disk_.power_is_off()) << done.error().what;
         ++tally_.commits;
-        if (done) it.committed = std::max(it.committed, it.reader->committed());
+        if (!done) return;
+        it.committed = std::max(it.committed, it.reader->committed());
+        const std::uint64_t synced = word(it.log_class, Word::synced);
+        ASSERT_GE(it.committed.position, std::min(it.taken.position, synced)) << it.name;
     }
 
     // The writer's process dies; what it wrote stays.
@@ -216,10 +219,12 @@ class LogAgainstModel {
         open_writer();
     }
 
-    [[nodiscard]] std::uint64_t readable(Class c) {
+    [[nodiscard]] std::uint64_t readable(Class c) { return word(c, Word::end); }
+
+    [[nodiscard]] std::uint64_t word(Class c, Word which) {
         auto words = disk_.map("/log/words", word_count, false);
         EXPECT_TRUE(words);
-        return (*words)->load(word_index(c, Word::end));
+        return (*words)->load(word_index(c, which));
     }
 
     void open_writer() {

@@ -8,6 +8,7 @@ namespace stator::log {
 namespace {
 
 constexpr std::size_t chunk_bytes = 256U << 10U;
+constexpr std::string_view missing_before = "what comes before it is missing";
 
 struct SeenMark {
     std::uint64_t ordinal = 0;
@@ -89,6 +90,8 @@ class ClassRecovery {
         for (const std::string& path : listing->broken)
             drop(path, "its header is not whole");
         auto& segments = listing->segments;
+        for (const Segment& segment : segments)
+            all.epoch = std::max(all.epoch, segment.header.epoch);
         // A snapshot that is not whole was never synced, and so was nothing after it.
         while (!segments.empty() && !read_snapshot(disk_, segments.back())) {
             drop(segments.back().path, "its snapshot is not whole");
@@ -103,6 +106,12 @@ class ClassRecovery {
             for (const auto& [sender, mark] : *marks)
                 raise(all.marks, sender, mark);
         const std::uint64_t synced = last.synced_position;
+        // Nothing is retired above the synced end, so the first ones never came to the disk.
+        if (segments.front().header.base > synced) {
+            for (; !segments.empty(); segments.pop_back())
+                drop(segments.back().path, missing_before);
+            return {};
+        }
         std::size_t start = segments.size() - 1;
         while (start > 0 && segments[start].header.base > synced)
             --start;
@@ -119,7 +128,7 @@ class ClassRecovery {
                 continue;
             }
             for (std::size_t k = segments.size() - 1; k > i; --k) {
-                drop(segments[k].path, "what comes before it is missing");
+                drop(segments[k].path, missing_before);
                 segments.pop_back();
             }
             check_tail(segments[i], *found, reserved);
@@ -161,6 +170,26 @@ class ClassRecovery {
     Class log_class_;
 };
 
+// A reader may have committed in an epoch whose own segments were lost with all that was in them:
+// up to the synced end, which lay before them. Were the epoch given to others, or an earlier one
+// gone on with, that commit would stand above all that come.
+Outcome<void> heed_places(disk::Disk& disk, const std::string& directory, Recovered& all) {
+    const auto places = list_places(disk, directory);
+    if (!places) return std::unexpected(places.error());
+    for (const Place& place : *places) {
+        if (place.slot.offset.epoch <= all.epoch) continue;
+        all.epoch = place.slot.offset.epoch;
+        all.report.repaired = true;
+        all.report.notes.push_back(fmt::format(
+            "{}: reader '{}' has seen epoch {}, of which nothing is left",
+            directory,
+            place.reader,
+            all.epoch
+        ));
+    }
+    return {};
+}
+
 }  // namespace
 
 Outcome<Recovered> recover(disk::Disk& disk, const std::string& directory, const Budgets& budgets) {
@@ -173,9 +202,8 @@ Outcome<Recovered> recover(disk::Disk& disk, const std::string& directory, const
         if (auto done = recovery.run(directory_of(directory, log_class), reserved, all, seen);
             !done)
             return std::unexpected(done.error());
-        for (const Segment& segment : all.classes[i].segments)
-            all.epoch = std::max(all.epoch, segment.header.epoch);
     }
+    if (auto done = heed_places(disk, directory, all); !done) return std::unexpected(done.error());
     std::ranges::sort(seen.ordinals);
     std::uint64_t missing = seen.synced_ordinal;
     for (const std::uint64_t ordinal : seen.ordinals)

@@ -26,7 +26,7 @@ struct Recovered {
     std::array<RecoveredClass, class_count> classes;
     Marks marks;
     std::uint64_t next_ordinal = 1;
-    std::uint32_t epoch = 0;  // 0: a new log
+    std::uint32_t epoch = 0;  // the highest that was ever seen; 0: a new log
     RepairReport report;
 };
 

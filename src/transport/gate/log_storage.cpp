@@ -82,7 +82,7 @@ void LogStorage::give_up_writer(std::string_view why) {
 }
 
 void LogStorage::hand_over() {
-    if (writer_ == nullptr || !writer_->gathered()) return;
+    if (!behind()) return;
     const std::int64_t now_us = clock_.monotonic_us();
     if (now_us - handed_over_us_ < hand_over_us) return;
     handed_over_us_ = now_us;

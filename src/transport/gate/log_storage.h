@@ -59,6 +59,9 @@ class LogStorage final : public Storage {
     [[nodiscard]] double fill(log::Class log_class) override;
     void maintain() override;
 
+    // Something is gathered that readers are given by a later append() or poll_sync() only.
+    [[nodiscard]] bool behind() const { return writer_ != nullptr && writer_->gathered(); }
+
     [[nodiscard]] log::Writer& writer() { return *writer_; }
 
   private:

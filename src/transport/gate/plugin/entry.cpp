@@ -6,6 +6,7 @@
 #include "transport/gate/gate.h"
 #include "transport/gate/log_storage.h"
 #include "transport/gate/plugin/helper.h"
+#include "transport/gate/plugin/reminder.h"
 #include "transport/gate/plugin/waker.h"
 #include "world/clock/real.h"
 #include "world/disk/posix.h"
@@ -90,6 +91,13 @@ class TickClock final : public clock::Clock {
 // A message is on the disk soon after, and many together: the contract allows 50 ms.
 constexpr std::chrono::milliseconds syncs_apart{25};
 
+// What may come in the 2 ms between two hand-overs to the log's readers, with room to spare. Alarms
+// and control are too few to gather, and their readers wait for each.
+constexpr std::uint64_t gathered_bytes = 256U << 10U;
+
+// Readers see what was gathered so much after its hand-over was due, at the latest.
+constexpr std::chrono::milliseconds reminders_apart{3};
+
 struct Settings {
     std::string state_directory;
     Options gate;
@@ -105,6 +113,7 @@ struct Plugin {
     RealBroker broker;
     Helper syncs{syncs_apart, Waker{}};
     Helper reports;
+    Reminder reminder{reminders_apart};
     std::unique_ptr<LogStorage> storage;
     std::unique_ptr<devices::RightsReader> rights;
     std::unique_ptr<Gate> gate;
@@ -229,6 +238,8 @@ void write_report(const std::string& path, const std::string& text) {
 
 int on_tick(Plugin& plugin) {
     plugin.gate->tick(plugin.broker);
+    // A tick is the last thing before the broker sleeps, for up to 100 ms where no client speaks.
+    plugin.reminder.remind(plugin.storage->behind());
     const std::int64_t now_us = plugin.clock.monotonic_us();
     if (now_us - plugin.reported_us >= 1'000'000 && plugin.reports.done()) {
         plugin.reported_us = now_us;
@@ -329,9 +340,6 @@ std::string read_settings(const mosquitto_opt* options, int count, Settings& set
             budget->segment_bytes = std::min(budget->segment_bytes, budget->bytes / 8);
         } else if (wire::Topic* topic = topic_named(key, settings.gate.topics)) {
             good = !value.empty() && topic->assign(value);
-        } else if (key == "gathered_bytes") {  // 0: each record is written by itself
-            good = read_number(value, settings.budgets.telemetry.gathered_bytes);
-            settings.budgets.waveform.gathered_bytes = settings.budgets.telemetry.gathered_bytes;
         } else if (key == "required") {
             good = read_required(value, settings.budgets);
         }
@@ -395,6 +403,8 @@ STATOR_EXPORT int mosquitto_plugin_init(
     try {
         stator::gate::Settings settings;
         settings.budgets.required.clear();
+        settings.budgets.telemetry.gathered_bytes = stator::gate::gathered_bytes;
+        settings.budgets.waveform.gathered_bytes = stator::gate::gathered_bytes;
         const std::string wrong = stator::gate::read_settings(options, count, settings);
         if (wrong.empty()) return stator::gate::start(identifier, user_data, settings);
         mosquitto_log_printf(

@@ -18,6 +18,8 @@ class Waker {
         sigaction(signal_number_, &quiet, nullptr);
     }
 
+    [[nodiscard]] int signal_number() const { return signal_number_; }
+
     void operator()() const { pthread_kill(sleeper_, signal_number_); }
 
   private:

@@ -1,0 +1,100 @@
+// What a sync that lasts holds up, and what not.
+#include "transport/gate/log_storage.h"
+
+#include "store/log/reader.h"
+#include "world/clock/virtual.h"
+#include "world/disk/simulated.h"
+#include "world/journal/recorded.h"
+
+#include <gtest/gtest.h>
+
+namespace stator::gate {
+
+namespace {
+
+// A disk that is busy: what is begun does not end by itself.
+class Stuck final : public Runner {
+  public:
+    void start(std::function<void()> job) override { job_ = std::move(job); }
+
+    [[nodiscard]] bool done() override { return job_ == nullptr; }
+
+    void finish() { std::exchange(job_, nullptr)(); }
+
+  private:
+    std::function<void()> job_;
+};
+
+class LogStorageTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        ASSERT_TRUE(disk.make_directories("/log"));
+        log::Budgets budgets;
+        budgets.telemetry.gathered_bytes = 4096;
+        auto opened = LogStorage::open(disk, clock, journal, runner, "/log", budgets);
+        ASSERT_TRUE(opened) << opened.error().what;
+        storage = std::move(*opened);
+        reader = *log::Reader::open(disk, "/log", log::Class::telemetry, {});
+    }
+
+    void append(std::string_view payload) {
+        const log::RecordView record{
+            clock.unix_ms(), log::Identity::certificate, "t", "7", payload
+        };
+        ASSERT_TRUE(storage->append(log::Class::telemetry, record, nullptr));
+    }
+
+    std::vector<std::string> given() {
+        std::vector<std::string> payloads;
+        for (const log::Record& record : *reader->take(100))
+            payloads.push_back(record.payload);
+        return payloads;
+    }
+
+    using Payloads = std::vector<std::string>;
+
+    disk::SimulatedDisk disk;
+    clock::VirtualClock clock{1'700'000'000'000};
+    journal::RecordedJournal journal;
+    Stuck runner;
+    std::unique_ptr<LogStorage> storage;
+    std::unique_ptr<log::Reader> reader;
+};
+
+TEST_F(LogStorageTest, gives_readers_a_message_that_comes_alone_at_once) {
+    clock.wait_us(10'000);
+    append("alone");
+    EXPECT_FALSE(storage->behind());
+    EXPECT_EQ(given(), Payloads{"alone"});
+}
+
+TEST_F(LogStorageTest, says_that_readers_wait_and_gives_them_all_while_a_sync_runs) {
+    clock.wait_us(10'000);
+    append("first");
+    storage->begin_sync();
+    append("second");
+    append("third");
+    EXPECT_EQ(storage->poll_sync(), Sync::running);
+    EXPECT_TRUE(storage->behind()) << "whoever sleeps now must be woken for it";
+    EXPECT_EQ(given(), Payloads{"first"});
+    clock.wait_us(2'000);
+    EXPECT_EQ(storage->poll_sync(), Sync::running);
+    EXPECT_FALSE(storage->behind());
+    EXPECT_EQ(given(), (Payloads{"second", "third"}));
+    runner.finish();
+    EXPECT_EQ(storage->poll_sync(), Sync::done);
+}
+
+TEST_F(LogStorageTest, begins_a_sync_with_all_that_was_gathered) {
+    clock.wait_us(10'000);
+    append("first");
+    append("second");
+    EXPECT_TRUE(storage->behind());
+    storage->begin_sync();
+    EXPECT_FALSE(storage->behind());
+    EXPECT_EQ(given(), (Payloads{"first", "second"}));
+}
+
+}  // namespace
+
+}  // namespace stator::gate
