@@ -187,7 +187,8 @@ Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Annou
     const std::string device_class{manifest.device_class.view()};
     if (auto done = verdicts_->set_model(device_class, wanted.name); !done) return done;
     const judge::Model next = judge_of(*model);
-    for (auto& [id, memory] : devices_) {
+    for (auto& [id, device] : devices_) {
+        judge::Memory& memory = device.memory;
         const asset::Asset* asset = asset_of(id);
         if (asset == nullptr || !(asset->device_class == manifest.device_class)) continue;
         if (memory.model == wanted.name || manifest.keep_state) continue;
@@ -195,7 +196,7 @@ Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Annou
         if (judge::must_withdraw(memory, next))
             if (auto done = withdraw(id); !done) return done;
         judge::take_model(memory, next);
-        if (auto done = verdicts_->store(id, memory); !done) return done;
+        if (auto done = verdicts_->store(id, device); !done) return done;
     }
     for (const asset::Asset& asset : options_.assets)
         if (asset.device_class == manifest.device_class &&
@@ -300,6 +301,17 @@ Outcome<void> Level2::withdraw(const std::string& device) {
     return alert(device, *asset, detect::Verdict{}, doors_.clock.unix_ms());
 }
 
+bool Level2::is_new(
+    verdicts::Device& device, const wire::Telemetry& telemetry, const log::Record& record
+) {
+    const std::uint64_t seq = telemetry.seq.value_or(0);
+    // Who numbers nothing (a device of another make) is known by its place in the stream.
+    if (seq == 0) return !places_[log::Class::telemetry].covers(record);
+    const auto taken = device.numbers.take(telemetry.boot.value_or(0), seq);
+    if (taken.came == stream::Numbers::Came::late) metrics_.add("stator_level2_late_total");
+    return taken.came != stream::Numbers::Came::again;
+}
+
 Outcome<void> Level2::judge(const log::Record& record) {
     const auto telemetry = wire::decode_telemetry(record.payload);
     if (!telemetry) {
@@ -319,30 +331,24 @@ Outcome<void> Level2::judge(const log::Record& record) {
         return {};
     }
     const std::string id{telemetry->device.view()};
-    judge::Memory& memory = devices_[id];
-    // Who numbers nothing (a device of another make) is known by its place in the stream.
-    const bool passed =
-        telemetry->seq.value_or(0) == 0 && places_[log::Class::telemetry].covers(record);
-    judge::Judgement made;
-    if (passed)
-        made.finding = judge::Finding::known;
-    else
-        made = judge::judge(memory, *telemetry, *asset, judge_of(*running), record.receive_unix_ms);
-    if (made.finding == judge::Finding::known) {
+    verdicts::Device& device = devices_[id];
+    if (!is_new(device, *telemetry, record)) {
         metrics_.add("stator_level2_duplicates_total");
         return {};
     }
     touched_.insert(id);
-    if (made.finding == judge::Finding::incomplete) {
+    const auto reading = judge::reading_of(*telemetry, *asset, record.receive_unix_ms);
+    if (!reading) {
         metrics_.add("stator_level2_records_incomplete_total");
         return {};
     }
+    const judge::Judgement made = judge::judge(device.memory, *reading, judge_of(*running));
     note_engine(*running);
     metrics_.add("stator_level2_records_judged_total");
     if (!made.verdict.ready) return {};
     metrics_.set("stator_level2_value", made.verdict.value, fmt::format("device=\"{}\"", id));
     if (!made.alert_due) return {};
-    return alert(id, *asset, made.verdict, made.time_unix_ms);
+    return alert(id, *asset, made.verdict, reading->time_unix_ms);
 }
 
 // A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.
@@ -375,15 +381,14 @@ std::string Level2::answer(std::string_view json) {
             fmt::format("no model of class '{}' runs yet", asset->device_class.view())
         );
     const bundle::Manifest& manifest = running->manifest;
-    std::array<float, asset::features_max> features{};
-    if (!judge::features_of(*telemetry, *asset, features) ||
-        feature_sets_.find(id)->second != manifest.feature_set)
+    const auto reading = judge::reading_of(*telemetry, *asset, 0);
+    if (!reading || feature_sets_.find(id)->second != manifest.feature_set)
         return line::write_error("the reading has not all the features of device '" + id + "'");
     judge::Memory& memory = asked_[id];
     judge::take_model(memory, judge_of(*running));
     const detect::Verdict verdict = detect::step(
         memory.fold,
-        std::span{features}.first(asset->features.size()),
+        std::span{reading->features}.first(reading->feature_count),
         manifest.fold,
         running->network()
     );
