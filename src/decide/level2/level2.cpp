@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace stator::level2 {
 
@@ -13,11 +14,6 @@ namespace {
 
 constexpr std::size_t records_at_once = 256;
 constexpr std::int64_t fetch_again_us = 1'000'000;
-
-judge::Model judge_of(RunningModel& running) {
-    const bundle::Manifest& manifest = running.manifest;
-    return {manifest.name.view(), manifest.fold, manifest.keep_state, running.network()};
-}
 
 }  // namespace
 
@@ -312,50 +308,64 @@ bool Level2::is_new(
     return taken.came != stream::Numbers::Came::again;
 }
 
-Outcome<void> Level2::judge(const log::Record& record) {
+void Level2::take(const log::Record& record) {
     const auto telemetry = wire::decode_telemetry(record.payload);
     if (!telemetry) {
         metrics_.add("stator_level2_records_unreadable_total");
-        return {};
+        return;
     }
     const asset::Asset* asset = asset_of(telemetry->device.view());
-    if (asset == nullptr) return {};
+    if (asset == nullptr) return;
     RunningModel* const running = running_of(*asset);
     if (running == nullptr) {
         metrics_.add("stator_level2_records_without_model_total");
-        return {};
+        return;
     }
     const bundle::Manifest& manifest = running->manifest;
     if (feature_sets_.find(asset->device.view())->second != manifest.feature_set) {
         metrics_.add("stator_level2_records_unfit_total");
-        return {};
+        return;
     }
     const std::string id{telemetry->device.view()};
     verdicts::Device& device = devices_[id];
     if (!is_new(device, *telemetry, record)) {
         metrics_.add("stator_level2_duplicates_total");
-        return {};
+        return;
     }
     touched_.insert(id);
     const auto reading = judge::reading_of(*telemetry, *asset, record.receive_unix_ms);
     if (!reading) {
         metrics_.add("stator_level2_records_incomplete_total");
-        return {};
+        return;
     }
-    const judge::Judgement made = judge::judge(device.memory, *reading, judge_of(*running));
-    note_engine(*running);
+    rows_.push_back(
+        {.device = id,
+         .asset = asset,
+         .running = running,
+         .memory = &device.memory,
+         .reading = *reading,
+         .made = {}}
+    );
+}
+
+Outcome<void> Level2::tell(const Row& row) {
     metrics_.add("stator_level2_records_judged_total");
-    if (!made.verdict.ready) return {};
-    metrics_.set("stator_level2_value", made.verdict.value, fmt::format("device=\"{}\"", id));
-    if (!made.alert_due) return {};
-    return alert(id, *asset, made.verdict, reading->time_unix_ms);
+    const detect::Verdict& verdict = row.made.verdict;
+    if (!verdict.ready) return {};
+    metrics_.set("stator_level2_value", verdict.value, metrics::label("device", row.device));
+    if (!row.made.alert_due) return {};
+    return alert(row.device, *row.asset, verdict, row.reading.time_unix_ms);
 }
 
 // A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.
 void Level2::note_engine(RunningModel& running) {
     if (running.engine_failure.empty()) return;
-    metrics_.add("stator_level2_engine_failures_total");
-    if (running.engine_failures == 1)
+    const std::uint64_t before =
+        std::exchange(running.engine_failures_told, running.engine_failures);
+    metrics_.add(
+        "stator_level2_engine_failures_total", static_cast<double>(running.engine_failures - before)
+    );
+    if (before == 0)
         doors_.journal.warn(
             "level2",
             fmt::format(
@@ -400,10 +410,14 @@ Outcome<void> Level2::judge_all(const std::vector<log::Record>& records) {
     auto transaction = database::Transaction::begin(verdicts_->database());
     if (!transaction) return std::unexpected(transaction.error());
     touched_.clear();
-    for (const log::Record& record : records) {
-        if (record.topic != options_.data_topic) continue;
-        if (auto done = judge(record); !done) return done;
-    }
+    rows_.clear();
+    for (const log::Record& record : records)
+        if (record.topic == options_.data_topic) take(record);
+    metrics_.add("stator_level2_batches_total", static_cast<double>(judge_rows(rows_)));
+    for (const auto& [device_class, running] : running_)
+        note_engine(*running);
+    for (const Row& row : rows_)
+        if (auto done = tell(row); !done) return done;
     for (const std::string& id : touched_)
         if (auto done = verdicts_->store(id, devices_[id]); !done) return done;
     verdicts::Place place{.next = records.back().next, .receive_unix_ms = 0};
