@@ -1,13 +1,14 @@
 // tinyml_run MODEL double|single INPUT OUTPUT: runs a .tflite file over rows of raw numbers.
 //
 // INPUT and OUTPUT hold rows one behind the other in the model's own types: int8, or float32 in the
-// machine's byte order. int8 rows run one by one, and then as one batch: other bytes are an error.
+// machine's byte order. Rows run one by one, and then as one batch: other bytes are an error.
 #include "shared/tinyml/batch.h"
 
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,32 +24,47 @@ std::string read(const char* path) {
     return {std::istreambuf_iterator<char>{in}, {}};
 }
 
-bool run_raw(Model& model, const std::string& input, std::string& output) {
-    const std::size_t width = model.needs().input_count;
-    std::vector<std::int8_t> row(width);
-    std::vector<std::int8_t> result(model.needs().output_count);
-    for (std::size_t at = 0; at + width <= input.size(); at += width) {
-        std::memcpy(row.data(), input.data() + at, width);
-        model.invoke_raw(row, result);
-        output.append(reinterpret_cast<const char*>(result.data()), result.size());
-    }
-    std::vector<std::byte> room(Batch::room_bytes(model));
-    std::vector<std::int8_t> rows(input.size() / width * width);
-    std::memcpy(rows.data(), input.data(), rows.size());
-    std::vector<std::int8_t> results(output.size());
-    Batch{model, room}.invoke_raw(rows, results);
-    return std::memcmp(results.data(), output.data(), output.size()) == 0;
+void run(Model& model, std::span<const std::int8_t> row, std::span<std::int8_t> result) {
+    model.invoke_raw(row, result);
 }
 
-void run_real(Model& model, const std::string& input, std::string& output) {
+void run(Model& model, std::span<const float> row, std::span<float> result) {
+    model.invoke(row, result);
+}
+
+void run(Batch& batch, std::span<const std::int8_t> rows, std::span<std::int8_t> results) {
+    batch.invoke_raw(rows, results);
+}
+
+void run(Batch& batch, std::span<const float> rows, std::span<float> results) {
+    batch.invoke(rows, results);
+}
+
+// Each row by the model alone, each by a batch of one, and all as one batch: false when the bytes
+// are not the same.
+template <typename Number>
+bool run_all(Model& model, const std::string& input, std::string& output) {
     const std::size_t width = model.needs().input_count;
-    std::vector<float> row(width);
-    std::vector<float> result(model.needs().output_count);
-    for (std::size_t at = 0; at + width * 4 <= input.size(); at += width * 4) {
-        std::memcpy(row.data(), input.data() + at, width * 4);
-        model.invoke(row, result);
-        output.append(reinterpret_cast<const char*>(result.data()), result.size() * 4);
+    const std::size_t height = model.needs().output_count;
+    const std::size_t count = input.size() / (width * sizeof(Number));
+    std::vector<Number> rows(count * width);
+    std::vector<Number> results(count * height);
+    std::vector<Number> alone(results.size());
+    std::vector<Number> together(results.size());
+    if (!rows.empty()) std::memcpy(rows.data(), input.data(), rows.size() * sizeof(Number));
+    std::vector<std::byte> room(Batch::room_bytes(model));
+    Batch batch{model, room};
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::span<const Number> row = std::span{rows}.subspan(i * width, width);
+        run(model, row, std::span{results}.subspan(i * height, height));
+        run(batch, row, std::span{alone}.subspan(i * height, height));
     }
+    run(batch, std::span<const Number>{rows}, std::span{together});
+    output.assign(reinterpret_cast<const char*>(results.data()), results.size() * sizeof(Number));
+    const auto same = [&](const std::vector<Number>& other) {
+        return std::memcmp(other.data(), output.data(), output.size()) == 0;
+    };
+    return results.empty() || (same(alone) && same(together));
 }
 
 }  // namespace
@@ -75,9 +91,9 @@ int main(int argc, char** argv) {
     const std::string input = read(argv[3]);
     std::string output;
     const bool raw = needs->input_type == Type::int8 && needs->output_type == Type::int8;
-    if (!raw) {
-        run_real(*model, input, output);
-    } else if (!run_raw(*model, input, output)) {
+    const bool same =
+        raw ? run_all<std::int8_t>(*model, input, output) : run_all<float>(*model, input, output);
+    if (!same) {
         std::fprintf(stderr, "%s: a batch gives other bytes than its rows\n", argv[1]);
         return 1;
     }

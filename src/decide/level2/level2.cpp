@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace stator::level2 {
 
@@ -13,11 +14,6 @@ namespace {
 
 constexpr std::size_t records_at_once = 256;
 constexpr std::int64_t fetch_again_us = 1'000'000;
-
-judge::Model judge_of(RunningModel& running) {
-    const bundle::Manifest& manifest = running.manifest;
-    return {manifest.name.view(), manifest.fold, manifest.keep_state, running.network()};
-}
 
 }  // namespace
 
@@ -187,7 +183,8 @@ Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Annou
     const std::string device_class{manifest.device_class.view()};
     if (auto done = verdicts_->set_model(device_class, wanted.name); !done) return done;
     const judge::Model next = judge_of(*model);
-    for (auto& [id, memory] : devices_) {
+    for (auto& [id, device] : devices_) {
+        judge::Memory& memory = device.memory;
         const asset::Asset* asset = asset_of(id);
         if (asset == nullptr || !(asset->device_class == manifest.device_class)) continue;
         if (memory.model == wanted.name || manifest.keep_state) continue;
@@ -195,7 +192,7 @@ Outcome<void> Level2::take_over(std::unique_ptr<RunningModel> model, const Annou
         if (judge::must_withdraw(memory, next))
             if (auto done = withdraw(id); !done) return done;
         judge::take_model(memory, next);
-        if (auto done = verdicts_->store(id, memory); !done) return done;
+        if (auto done = verdicts_->store(id, device); !done) return done;
     }
     for (const asset::Asset& asset : options_.assets)
         if (asset.device_class == manifest.device_class &&
@@ -300,56 +297,75 @@ Outcome<void> Level2::withdraw(const std::string& device) {
     return alert(device, *asset, detect::Verdict{}, doors_.clock.unix_ms());
 }
 
-Outcome<void> Level2::judge(const log::Record& record) {
+bool Level2::is_new(
+    verdicts::Device& device, const wire::Telemetry& telemetry, const log::Record& record
+) {
+    const std::uint64_t seq = telemetry.seq.value_or(0);
+    // Who numbers nothing (a device of another make) is known by its place in the stream.
+    if (seq == 0) return !places_[log::Class::telemetry].covers(record);
+    const auto taken = device.numbers.take(telemetry.boot.value_or(0), seq);
+    if (taken.came == stream::Numbers::Came::late) metrics_.add("stator_level2_late_total");
+    return taken.came != stream::Numbers::Came::again;
+}
+
+void Level2::take(const log::Record& record) {
     const auto telemetry = wire::decode_telemetry(record.payload);
     if (!telemetry) {
         metrics_.add("stator_level2_records_unreadable_total");
-        return {};
+        return;
     }
     const asset::Asset* asset = asset_of(telemetry->device.view());
-    if (asset == nullptr) return {};
+    if (asset == nullptr) return;
     RunningModel* const running = running_of(*asset);
     if (running == nullptr) {
         metrics_.add("stator_level2_records_without_model_total");
-        return {};
+        return;
     }
     const bundle::Manifest& manifest = running->manifest;
     if (feature_sets_.find(asset->device.view())->second != manifest.feature_set) {
         metrics_.add("stator_level2_records_unfit_total");
-        return {};
+        return;
     }
     const std::string id{telemetry->device.view()};
-    judge::Memory& memory = devices_[id];
-    // Who numbers nothing (a device of another make) is known by its place in the stream.
-    const bool passed =
-        telemetry->seq.value_or(0) == 0 && places_[log::Class::telemetry].covers(record);
-    judge::Judgement made;
-    if (passed)
-        made.finding = judge::Finding::known;
-    else
-        made = judge::judge(memory, *telemetry, *asset, judge_of(*running), record.receive_unix_ms);
-    if (made.finding == judge::Finding::known) {
+    verdicts::Device& device = devices_[id];
+    if (!is_new(device, *telemetry, record)) {
         metrics_.add("stator_level2_duplicates_total");
-        return {};
+        return;
     }
     touched_.insert(id);
-    if (made.finding == judge::Finding::incomplete) {
+    const auto reading = judge::reading_of(*telemetry, *asset, record.receive_unix_ms);
+    if (!reading) {
         metrics_.add("stator_level2_records_incomplete_total");
-        return {};
+        return;
     }
-    note_engine(*running);
+    rows_.push_back(
+        {.device = id,
+         .asset = asset,
+         .running = running,
+         .memory = &device.memory,
+         .reading = *reading,
+         .made = {}}
+    );
+}
+
+Outcome<void> Level2::tell(const Row& row) {
     metrics_.add("stator_level2_records_judged_total");
-    if (!made.verdict.ready) return {};
-    metrics_.set("stator_level2_value", made.verdict.value, fmt::format("device=\"{}\"", id));
-    if (!made.alert_due) return {};
-    return alert(id, *asset, made.verdict, made.time_unix_ms);
+    const detect::Verdict& verdict = row.made.verdict;
+    if (!verdict.ready) return {};
+    metrics_.set("stator_level2_value", verdict.value, metrics::label("device", row.device));
+    if (!row.made.alert_due) return {};
+    return alert(row.device, *row.asset, verdict, row.reading.time_unix_ms);
 }
 
 // A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.
 void Level2::note_engine(RunningModel& running) {
     if (running.engine_failure.empty()) return;
-    metrics_.add("stator_level2_engine_failures_total");
-    if (running.engine_failures == 1)
+    const std::uint64_t before =
+        std::exchange(running.engine_failures_told, running.engine_failures);
+    metrics_.add(
+        "stator_level2_engine_failures_total", static_cast<double>(running.engine_failures - before)
+    );
+    if (before == 0)
         doors_.journal.warn(
             "level2",
             fmt::format(
@@ -375,15 +391,14 @@ std::string Level2::answer(std::string_view json) {
             fmt::format("no model of class '{}' runs yet", asset->device_class.view())
         );
     const bundle::Manifest& manifest = running->manifest;
-    std::array<float, asset::features_max> features{};
-    if (!judge::features_of(*telemetry, *asset, features) ||
-        feature_sets_.find(id)->second != manifest.feature_set)
+    const auto reading = judge::reading_of(*telemetry, *asset, 0);
+    if (!reading || feature_sets_.find(id)->second != manifest.feature_set)
         return line::write_error("the reading has not all the features of device '" + id + "'");
     judge::Memory& memory = asked_[id];
     judge::take_model(memory, judge_of(*running));
     const detect::Verdict verdict = detect::step(
         memory.fold,
-        std::span{features}.first(asset->features.size()),
+        std::span{reading->features}.first(reading->feature_count),
         manifest.fold,
         running->network()
     );
@@ -395,10 +410,14 @@ Outcome<void> Level2::judge_all(const std::vector<log::Record>& records) {
     auto transaction = database::Transaction::begin(verdicts_->database());
     if (!transaction) return std::unexpected(transaction.error());
     touched_.clear();
-    for (const log::Record& record : records) {
-        if (record.topic != options_.data_topic) continue;
-        if (auto done = judge(record); !done) return done;
-    }
+    rows_.clear();
+    for (const log::Record& record : records)
+        if (record.topic == options_.data_topic) take(record);
+    metrics_.add("stator_level2_batches_total", static_cast<double>(judge_rows(rows_)));
+    for (const auto& [device_class, running] : running_)
+        note_engine(*running);
+    for (const Row& row : rows_)
+        if (auto done = tell(row); !done) return done;
     for (const std::string& id : touched_)
         if (auto done = verdicts_->store(id, devices_[id]); !done) return done;
     verdicts::Place place{.next = records.back().next, .receive_unix_ms = 0};

@@ -1,15 +1,17 @@
 // Level2 judges every record of the stream with the larger model, and publishes alerts.
 //
-// It is a consumer of the stream: records in order per device, duplicates dropped by (device, boot,
-// seq). Model and fold are the device's own code, and what is made of a verdict is shared/judge,
-// which a microcontroller in its place calls too. A model is swapped between two records, after the
-// same checks as on a device; none is skipped and none is judged twice, also across a kill -9
-// (store/verdicts). Each class of the configuration has its model; while the one that ran before a
-// restart is not there, no record is taken. Alerts go out at raise, once a second of the device's
-// time while an alarm lasts, and once at its end.
+// It is a consumer of the stream: records as they come, each once by (device, boot, seq); one that
+// comes late is judged like any other. What one poll gives is judged together, the devices' rows
+// side by side, with the bits of one by one. Model and fold are the device's own code, and what is
+// made of a verdict is shared/judge, which a microcontroller in its place calls too. A model is
+// swapped between two records, after the same checks as on a device; none is skipped and none is
+// judged twice, also across a kill -9 (store/verdicts). Each class of the configuration has its
+// model; while the one that ran before a restart is not there, no record is taken. Alerts go out at
+// raise, once a second of the device's time while an alarm lasts, and once at its end.
 #pragma once
 
 #include "decide/level2/models.h"
+#include "decide/level2/rows.h"
 #include "shared/asset/asset.h"
 #include "shared/judge/judge.h"
 #include "shared/wire/messages.h"
@@ -80,7 +82,13 @@ class Level2 {
     [[nodiscard]] Outcome<bool> swap_wanted();
     [[nodiscard]] Outcome<bool> drain_telemetry();
     [[nodiscard]] Outcome<void> judge_all(const std::vector<log::Record>& records);
-    [[nodiscard]] Outcome<void> judge(const log::Record& record);
+    // The record's reading into rows_, if it is one to be judged.
+    void take(const log::Record& record);
+    // By its number, which counts as had from now on.
+    [[nodiscard]] bool is_new(
+        verdicts::Device& device, const wire::Telemetry& telemetry, const log::Record& record
+    );
+    [[nodiscard]] Outcome<void> tell(const Row& row);
     [[nodiscard]] Outcome<void> alert(
         const std::string& device,
         const asset::Asset& asset,
@@ -117,9 +125,10 @@ class Level2 {
     std::unique_ptr<stream::Source> control_;
     Running running_;
     std::map<std::string, std::uint32_t, std::less<>> feature_sets_;  // by device
-    std::map<std::string, judge::Memory> devices_;
+    std::map<std::string, verdicts::Device> devices_;
     std::map<std::string, judge::Memory> asked_;  // folds of the line socket, not kept
     std::set<std::string> touched_;               // devices whose fold this batch moved
+    std::vector<Row> rows_;                       // of this batch, in their order
     std::map<log::Class, verdicts::Place> places_;
     std::set<std::string> awaited_;    // models that ran before the restart and are not yet here
     std::deque<Announced> announced_;  // in order, the first is fetched: levels have their own

@@ -115,6 +115,30 @@ TEST_F(Running, a_batch_of_hundreds_gives_the_verdicts_that_one_at_a_time_gives)
     EXPECT_EQ(got, expected);
 }
 
+TEST_F(Running, a_late_reading_is_judged_once_and_passed_over_when_it_comes_again) {
+    for (const int seq : {1, 2, 4, 3, 5, 4, 3})
+        read("7", seq, 2.0F);
+    run();
+    EXPECT_EQ(judged(), 5);
+    EXPECT_EQ(level2->metrics().get("stator_level2_duplicates_total"), 2);
+    EXPECT_EQ(level2->metrics().get("stator_level2_late_total"), 1);
+    // Five readings raise it, in the order in which they came.
+    EXPECT_THAT(told_about("7"), ElementsAre("5:on:" + first));
+}
+
+TEST_F(Running, what_one_poll_gives_is_judged_together_and_told_in_its_order) {
+    for (int seq = 1; seq <= 6; ++seq)
+        for (const char* device : {"8", "7"})
+            read(device, seq, 2.0F);
+    run();
+    EXPECT_EQ(judged(), 12);
+    EXPECT_EQ(level2->metrics().get("stator_level2_batches_total"), 6);
+    std::vector<std::string> order;
+    for (const wire::Alert& alert : told())
+        order.emplace_back(alert.device.view());
+    EXPECT_THAT(order, ElementsAre("8", "7", "8", "7"));
+}
+
 TEST_F(Running, only_the_devices_of_a_batch_are_written) {
     for (int seq = 1; seq <= 3; ++seq) {
         read("7", seq, 0.0F);

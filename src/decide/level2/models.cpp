@@ -138,6 +138,8 @@ Outcome<std::unique_ptr<RunningModel>> checked(
     auto model = tinyml::Model::load(bytes, made->arena, reason);
     if (!model) return refused(reason.view());
     made->model = std::move(*model);
+    made->room.resize(tinyml::Batch::room_bytes(*made->model));
+    made->batch.emplace(*made->model, made->room);
     if (auto golden = bundle::run_golden(made->manifest, *made->model, refusal); !golden)
         return refused(refusal.view());
     if (options.engines != nullptr)
@@ -159,6 +161,20 @@ detect::Network RunningModel::network() {
                 }
                 running.model->invoke(input, output);
             }};
+}
+
+judge::Model judge_of(RunningModel& running) {
+    const bundle::Manifest& manifest = running.manifest;
+    return {manifest.name.view(), manifest.fold, manifest.keep_state, running.network()};
+}
+
+void RunningModel::run(std::span<const float> inputs, std::span<float> outputs) {
+    if (!engine) return batch->invoke(inputs, outputs);
+    const std::size_t width = model->needs().input_count;
+    const std::size_t height = model->needs().output_count;
+    const detect::Network alone = network();
+    for (; !inputs.empty(); inputs = inputs.subspan(width), outputs = outputs.subspan(height))
+        alone.run(alone.self, inputs.first(width), outputs.first(height));
 }
 
 Outcome<std::unique_ptr<RunningModel>> fetch_model(

@@ -8,6 +8,8 @@
 #include "shared/asset/asset.h"
 #include "shared/bundle/manifest.h"
 #include "shared/detect/fold.h"
+#include "shared/judge/judge.h"
+#include "shared/tinyml/batch.h"
 #include "shared/tinyml/model.h"
 #include "world/doors/doors.h"
 #include "world/tflite/engine.h"
@@ -46,13 +48,20 @@ struct RunningModel {
     std::string file;
     std::vector<std::byte> arena;
     std::optional<tinyml::Model> model;
+    std::vector<std::byte> room;  // of the batch
+    std::optional<tinyml::Batch> batch;
     std::unique_ptr<tflite::Engine> engine;  // where one was chosen
     std::uint64_t engine_failures = 0;       // runs that tinyml did in its place
+    std::uint64_t engine_failures_told = 0;  // of them, that were counted and told
     std::string engine_failure;              // what the last one said
 
     // The engine, or tinyml where there is none and for each run in which it fails.
     [[nodiscard]] detect::Network network();
+    // The same over whole rows, with the same bits: tinyml takes them together.
+    void run(std::span<const float> inputs, std::span<float> outputs);
 };
+
+[[nodiscard]] judge::Model judge_of(RunningModel& running);
 
 using Running = std::map<std::string, std::unique_ptr<RunningModel>>;  // by device class
 

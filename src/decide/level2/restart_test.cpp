@@ -125,6 +125,26 @@ TEST_F(Restart, records_whose_commit_was_lost_are_not_judged_twice_numbered_or_n
     EXPECT_THAT(told_of_models(), SizeIs(1)) << "announcements are not obeyed twice, either";
 }
 
+TEST_F(Restart, a_late_reading_is_still_awaited_after_a_kill_and_what_came_is_still_known) {
+    begin();
+    for (const int seq : {1, 2, 5, 6})
+        read("7", seq, 2.0F);
+    run();
+    start();
+    for (const int seq : {5, 3, 2, 4, 3})
+        read("7", seq, 2.0F);
+    run();
+    metrics::Metrics& counts = level2->metrics();
+    EXPECT_EQ(counts.get("stator_level2_records_judged_total"), 2);
+    EXPECT_EQ(counts.get("stator_level2_late_total"), 2);
+    EXPECT_EQ(counts.get("stator_level2_duplicates_total"), 3);
+    start();
+    read("7", 4, 2.0F);
+    read("7", 7, 2.0F);
+    run();
+    EXPECT_EQ(level2->metrics().get("stator_level2_records_judged_total"), 1);
+}
+
 // Kills everywhere, models in between: whoever counts finds each record once.
 TEST_F(Restart, each_record_is_judged_once_by_a_valid_model_however_often_it_is_killed) {
     begin();

@@ -70,11 +70,9 @@ bool Sidecar::is_question(const log::Record& record) {
     if (asset_of(telemetry->device.view()) == nullptr) return false;
     const auto found = devices_.find(std::string{telemetry->device.view()});
     const std::uint64_t seq = telemetry->seq.value_or(0);
-    const std::uint32_t boot = telemetry->boot.value_or(0);
     const bool known = seq == 0 ? place_.covers(record)
                                 : found != devices_.end() &&
-                                      (boot < found->second.boot ||
-                                       (boot == found->second.boot && seq <= found->second.seq));
+                                      found->second.numbers.has(telemetry->boot.value_or(0), seq);
     if (known) metrics_.add("stator_sidecar_duplicates_total");
     return !known;
 }
@@ -177,10 +175,11 @@ Outcome<void> Sidecar::answered(std::string_view text, bool whole) {
     pause_us_ = 0;
     const log::Record& record = waiting_.front();
     const auto value = whole ? line::read_answer(text) : std::nullopt;
+    const auto telemetry = wire::decode_telemetry(record.payload);
+    if (telemetry) take_number(*telemetry);
     if (value) {
         metrics_.add("stator_sidecar_records_judged_total");
-        if (const auto telemetry = wire::decode_telemetry(record.payload))
-            judge(*telemetry, record.receive_unix_ms, *value);
+        if (telemetry) judge(*telemetry, record.receive_unix_ms, *value);
     } else {
         metrics_.add("stator_sidecar_answers_refused_total");
         doors_.journal.warn(
@@ -191,13 +190,20 @@ Outcome<void> Sidecar::answered(std::string_view text, bool whole) {
     return next();
 }
 
+void Sidecar::take_number(const wire::Telemetry& telemetry) {
+    const std::uint64_t seq = telemetry.seq.value_or(0);
+    if (seq == 0) return;
+    const std::string id{telemetry.device.view()};
+    touched_.insert(id);
+    const auto taken = devices_[id].numbers.take(telemetry.boot.value_or(0), seq);
+    if (taken.came == stream::Numbers::Came::late) metrics_.add("stator_sidecar_late_total");
+}
+
 void Sidecar::judge(const wire::Telemetry& telemetry, std::int64_t receive_unix_ms, float value) {
     const asset::Asset* asset = asset_of(telemetry.device.view());
     const std::string id{telemetry.device.view()};
-    judge::Memory& device = devices_[id];
+    judge::Memory& device = devices_[id].memory;
     touched_.insert(id);
-    device.boot = telemetry.boot.value_or(0);
-    device.seq = telemetry.seq.value_or(0);
     const bool before = device.fold.alarm;
     const bool now = severity_of(*asset, value) != wire::Severity::none;
     device.fold.alarm = now;

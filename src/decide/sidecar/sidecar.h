@@ -70,6 +70,7 @@ class Sidecar {
     [[nodiscard]] Outcome<bool> hear();
     [[nodiscard]] std::unexpected<Error> lost(const std::string& why);
     [[nodiscard]] Outcome<void> answered(std::string_view text, bool whole);
+    void take_number(const wire::Telemetry& telemetry);
     void judge(const wire::Telemetry& telemetry, std::int64_t receive_unix_ms, float value);
     void alert(
         const wire::Telemetry& telemetry, std::int64_t time_unix_ms, float value, bool alarm
@@ -84,7 +85,7 @@ class Sidecar {
     std::unique_ptr<mqtt::Client> client_;
     std::unique_ptr<stream::Outbox> outbox_;
     std::unique_ptr<stream::Source> source_;
-    std::map<std::string, judge::Memory> devices_;
+    std::map<std::string, verdicts::Device> devices_;
     std::set<std::string> touched_;
     std::vector<std::string> alerts_;  // of readings that are not kept yet
     verdicts::Place place_;

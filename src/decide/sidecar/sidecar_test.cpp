@@ -241,6 +241,38 @@ TEST_F(SidecarTest, kills_at_any_moment_lose_no_alert_and_tell_none_twice) {
         EXPECT_EQ(count, 1) << one;
 }
 
+TEST_F(SidecarTest, a_late_reading_is_asked_about_once_also_after_a_kill) {
+    for (const int seq : {1, 2, 5, 3, 3, 5})
+        read(seq, 0.9);
+    run(200);
+    EXPECT_EQ(foreign.asked.size(), 4U);
+    EXPECT_EQ(sidecar->metrics().get("stator_sidecar_duplicates_total"), 2);
+    EXPECT_EQ(sidecar->metrics().get("stator_sidecar_late_total"), 1);
+    start();
+    for (const int seq : {3, 4, 4, 6})
+        read(seq, 0.9);
+    run(200);
+    EXPECT_EQ(foreign.asked.size(), 6U);
+    EXPECT_EQ(sidecar->metrics().get("stator_sidecar_duplicates_total"), 2);
+    EXPECT_THAT(
+        told(),
+        ElementsAre(
+            "1:imminent", "2:imminent", "5:imminent", "3:imminent", "4:imminent", "6:imminent"
+        )
+    );
+}
+
+TEST_F(SidecarTest, a_late_reading_is_asked_about_again_while_the_server_is_away) {
+    foreign.listener.reset();
+    for (const int seq : {1, 3, 2})
+        read(seq, 0.9);
+    run(500);
+    foreign.listener = sockets.listen("127.0.0.1", 9898).value();
+    run(6000);
+    EXPECT_EQ(foreign.asked.size(), 3U);
+    EXPECT_EQ(sidecar->metrics().get("stator_sidecar_duplicates_total"), 0);
+}
+
 TEST_F(SidecarTest, what_is_of_no_asset_is_not_asked_about) {
     log::RecordView view;
     view.topic = data;

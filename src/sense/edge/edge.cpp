@@ -9,6 +9,21 @@ namespace stator::edge {
 using node::ReadingKind;
 using wire::Order;
 
+namespace {
+
+// False: it is at or before the last. What carries no number is always new.
+bool take_number(Watched& watched, const wire::Telemetry& telemetry) {
+    const std::uint32_t boot = telemetry.boot.value_or(0);
+    const std::uint64_t seq = telemetry.seq.value_or(0);
+    if (seq != 0 && (boot < watched.boot || (boot == watched.boot && seq <= watched.seq)))
+        return false;
+    watched.boot = boot;
+    watched.seq = seq;
+    return true;
+}
+
+}  // namespace
+
 node::Config level2_config() {
     node::Config config;
     config.level = 2;
@@ -32,14 +47,14 @@ Edge::Edge(
       event_topic_{config.topics.event_of(asset.device.view())},
       command_topic_{config.topics.command_of(asset.device.view())},
       stored_topic_{config.topics.stored_of(asset.device.view())},
-      folds_{memory.folds},
+      watched_{memory.watched},
       slots_{hal_.flash},
       outbox_{memory.alerts, memory.events},
       courier_{hal_, config_, outbox_},
       engine_{asset_, hal_.verifier, memory.arenas, config_.level},
       updater_{hal_, asset_, config_, slots_, engine_, outbox_, memory.envelope},
       firmware_{hal_, config_, outbox_} {
-    assert(!devices_.empty() && folds_.size() >= devices_.size());
+    assert(!devices_.empty() && watched_.size() >= devices_.size());
     start();
 }
 
@@ -77,10 +92,10 @@ void Edge::alarms_go_on() {
     }
     const bool same = engine_.release() != 0 && engine_.release() == kept_release_;
     for (std::size_t i = 0; i < devices_.size(); ++i) {
-        folds_[i] = {};
+        watched_[i] = {};
         if ((kept_alarmed_ >> i & 1U) == 0) continue;
-        folds_[i].fold.alarm = true;
-        if (same) folds_[i].model = engine_.model();
+        watched_[i].judged.fold.alarm = true;
+        if (same) watched_[i].judged.model = engine_.model();
         counts_.alarmed |= 1U << i;
     }
     follow_model();
@@ -169,16 +184,17 @@ void Edge::hear_reading(std::string_view payload) {
         return;
     }
     const auto device = static_cast<std::size_t>(found - devices_.begin());
-    const judge::Judgement made =
-        judge::judge(folds_[device], *telemetry, asset_, *model, hal_.time.unix_ms());
-    if (made.finding == judge::Finding::known) {
+    Watched& watched = watched_[device];
+    if (!take_number(watched, *telemetry)) {
         ++counts_.known;
         return;
     }
-    if (made.finding == judge::Finding::incomplete) {
+    const auto reading = judge::reading_of(*telemetry, asset_, hal_.time.unix_ms());
+    if (!reading) {
         ++counts_.incomplete;
         return;
     }
+    const judge::Judgement made = judge::judge(watched.judged, *reading, *model);
     ++counts_.judged;
     firmware_.count_reading();
     if (!made.alert_due) return;
@@ -187,7 +203,7 @@ void Edge::hear_reading(std::string_view payload) {
         device,
         made.verdict,
         edge ? ReadingKind::alarm_edge : ReadingKind::alarm_repeat,
-        made.time_unix_ms
+        reading->time_unix_ms
     );
 }
 
@@ -197,7 +213,7 @@ void Edge::follow_model() {
     const auto model = engine_.judging();
     if (engine_.model() == models_[model_].view()) return;
     for (std::size_t i = 0; i < devices_.size(); ++i) {
-        judge::Memory& memory = folds_[i];
+        judge::Memory& memory = watched_[i].judged;
         if (!model || judge::must_withdraw(memory, *model)) {
             if (memory.fold.alarm) alert(i, {}, ReadingKind::alarm_edge, hal_.time.unix_ms());
             memory.fold.alarm = false;

@@ -34,8 +34,16 @@
 
 namespace stator::edge {
 
+struct Watched {  // a device
+    judge::Memory judged;
+    // Of the last reading that was taken. There is no room to remember gaps, as level 2 on a server
+    // does (stream::Numbers): what comes out of order counts as taken.
+    std::uint32_t boot = 0;
+    std::uint64_t seq = 0;
+};
+
 struct Memory {
-    std::span<judge::Memory> folds;  // one for each device
+    std::span<Watched> watched;  // one for each device
     std::span<node::WaitingReading> alerts;
     std::span<node::WaitingDeviceEvent> events;
     node::Engine::Arenas arenas;
@@ -46,7 +54,7 @@ struct Status {  // for a port's own display and for tests
     bool connected = false;
     std::uint32_t boot = 0;
     std::uint64_t judged = 0;
-    std::uint64_t known = 0;       // came again, and were passed over
+    std::uint64_t known = 0;       // came again or out of order, and were passed over
     std::uint64_t incomplete = 0;  // lacked a feature
     std::uint64_t unjudged = 0;    // no model ran
     std::uint64_t strange = 0;     // of devices that are not assigned, or unreadable
@@ -106,7 +114,7 @@ class Edge final : private node::Encoder {
     wire::Topic event_topic_;
     wire::Topic command_topic_;
     wire::Topic stored_topic_;
-    std::span<judge::Memory> folds_;
+    std::span<Watched> watched_;
     node::Slots slots_;
     node::Outbox outbox_;
     node::Courier courier_;

@@ -52,7 +52,7 @@ class EdgeTest : public node::NodeTest {
             devices_,
             config_,
             Memory{
-                .folds = folds_,
+                .watched = watched_,
                 .alerts = readings_,
                 .events = events_,
                 .arenas = {std::span{arena_[0]}, std::span{arena_[1]}},
@@ -128,7 +128,7 @@ class EdgeTest : public node::NodeTest {
     NoMachine machine_none_;
     fake::Flash alarms_{2};
     std::vector<factory::Assigned> devices_;
-    std::array<judge::Memory, 2> folds_{};
+    std::array<Watched, 2> watched_{};
     std::optional<Edge> edge_;
 };
 

@@ -57,24 +57,21 @@ void adapt(State& state, const Vector& standard, const Parameters& parameters) {
         );
 }
 
-float run_model(
-    State& state, const Vector& standard, const Parameters& parameters, const Network& network
+// The window's vectors, oldest first, the newest among them.
+void put_input(
+    State& state, const Vector& standard, const Parameters& parameters, Pending& pending
 ) {
     const std::size_t features = parameters.feature_count;
     const std::size_t window = parameters.window_count;
     state.window[place_of(state.count, window)] = standard;
-    std::array<float, asset::features_max * window_max> input{};
     for (std::size_t age = window; age-- > 0;) {
         const Vector& vector = state.window[place_of(state.count + window - age, window)];
         std::copy_n(
             vector.begin(),
             features,
-            input.begin() + static_cast<std::ptrdiff_t>((window - 1 - age) * features)
+            pending.input.begin() + static_cast<std::ptrdiff_t>((window - 1 - age) * features)
         );
     }
-    float value = 0.0F;
-    network.run(network.self, std::span{input}.first(features * window), std::span{&value, 1});
-    return value;
 }
 
 void persist(State& state, const Parameters& parameters, Verdict& verdict) {
@@ -96,24 +93,27 @@ void persist(State& state, const Parameters& parameters, Verdict& verdict) {
 
 }  // namespace
 
-Verdict step(
-    State& state,
-    std::span<const float> features,
-    const Parameters& parameters,
-    const Network& network
+void begin(
+    State& state, std::span<const float> features, const Parameters& parameters, Pending& pending
 ) {
     assert(features.size() == parameters.feature_count);
     assert(parameters.smooth_count >= 1 && parameters.smooth_count <= smooth_max);
     assert(parameters.window_count >= 1 && parameters.window_count <= window_max);
+    pending.asks = all_finite(features);
+    if (!pending.asks) return;
+    const Vector smooth = smoothed(state, features, parameters);
+    pending.standard = standardised(state, smooth, parameters);
+    put_input(state, pending.standard, parameters, pending);
+}
+
+Verdict finish(State& state, const Pending& pending, float value, const Parameters& parameters) {
     Verdict verdict;
     verdict.alarm = state.alarm;
-    if (!all_finite(features)) {
+    if (!pending.asks) {
         verdict.value = state.ewma;
         return verdict;
     }
-    const Vector smooth = smoothed(state, features, parameters);
-    const Vector standard = standardised(state, smooth, parameters);
-    const float value = run_model(state, standard, parameters, network);
+    const Vector& standard = pending.standard;
     const std::uint64_t warm_up = parameters.smooth_count + parameters.window_count - 1;
     ++state.count;
     if (state.count < warm_up) return verdict;
@@ -132,6 +132,22 @@ Verdict step(
         for (std::size_t i = 0; i < parameters.feature_count; ++i)
             verdict.contribution[i] = standard[i] * standard[i] / sum;
     return verdict;
+}
+
+Verdict step(
+    State& state,
+    std::span<const float> features,
+    const Parameters& parameters,
+    const Network& network
+) {
+    Pending pending;
+    begin(state, features, parameters, pending);
+    float value = 0.0F;
+    if (pending.asks) {
+        const std::size_t inputs = parameters.feature_count * parameters.window_count;
+        network.run(network.self, std::span{pending.input}.first(inputs), std::span{&value, 1});
+    }
+    return finish(state, pending, value, parameters);
 }
 
 }  // namespace stator::detect

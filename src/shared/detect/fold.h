@@ -64,6 +64,22 @@ struct Network {
     void (*run)(void* self, std::span<const float> input, std::span<float> output) = nullptr;
 };
 
+// A step whose network has not run yet: step() is begin(), the run, finish(). Who has readings of
+// many machines begins a step for each, and runs the network once over all inputs.
+struct Pending {
+    bool asks = false;  // false: the features are not numbers, and nothing is to be run
+    std::array<float, asset::features_max> standard{};
+    std::array<float, asset::features_max * window_max> input{};  // feature_count * window_count
+};
+
+void begin(
+    State& state, std::span<const float> features, const Parameters& parameters, Pending& pending
+);
+// `value` is the network's, where it was asked; a state's begin() and finish() alternate.
+[[nodiscard]] Verdict finish(
+    State& state, const Pending& pending, float value, const Parameters& parameters
+);
+
 [[nodiscard]] Verdict step(
     State& state,
     std::span<const float> features,

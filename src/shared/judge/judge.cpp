@@ -21,25 +21,20 @@ bool alert_due(const Memory& memory, const detect::Verdict& verdict, std::int64_
 
 }  // namespace
 
-bool features_of(
-    const wire::Telemetry& telemetry,
-    const asset::Asset& asset,
-    std::array<float, asset::features_max>& into
+std::optional<Reading> reading_of(
+    const wire::Telemetry& telemetry, const asset::Asset& asset, std::int64_t received_unix_ms
 ) {
-    for (std::size_t i = 0; i < asset.features.size(); ++i) {
+    Reading made;
+    made.feature_count = asset.features.size();
+    made.time_unix_ms = telemetry.time_unix_ms.value_or(received_unix_ms);
+    for (std::size_t i = 0; i < made.feature_count; ++i) {
         const auto name = asset::feature_name(asset, i);
         auto value = wire::find(telemetry.channels, name);
         if (!value) value = wire::find(telemetry.features, name);
-        if (!value) return false;
-        into[i] = *value;
+        if (!value) return std::nullopt;
+        made.features[i] = *value;
     }
-    return true;
-}
-
-bool is_known(const Memory& memory, const wire::Telemetry& telemetry) {
-    const std::uint32_t boot = telemetry.boot.value_or(0);
-    const std::uint64_t seq = telemetry.seq.value_or(0);
-    return seq != 0 && (boot < memory.boot || (boot == memory.boot && seq <= memory.seq));
+    return made;
 }
 
 void take_model(Memory& memory, const Model& model) {
@@ -52,33 +47,38 @@ bool must_withdraw(const Memory& memory, const Model& model) {
     return memory.fold.alarm && !model.keep_state && memory.model.view() != model.name;
 }
 
-Judgement judge(
+void begin(Memory& memory, const Reading& reading, const Model& model, detect::Pending& pending) {
+    take_model(memory, model);
+    detect::begin(
+        memory.fold, std::span{reading.features}.first(reading.feature_count), model.fold, pending
+    );
+}
+
+Judgement finish(
     Memory& memory,
-    const wire::Telemetry& telemetry,
-    const asset::Asset& asset,
+    const Reading& reading,
     const Model& model,
-    std::int64_t received_unix_ms
+    const detect::Pending& pending,
+    float value
 ) {
     Judgement made;
-    if (is_known(memory, telemetry)) {
-        made.finding = Finding::known;
-        return made;
-    }
-    memory.boot = telemetry.boot.value_or(0);
-    memory.seq = telemetry.seq.value_or(0);
-    take_model(memory, model);
-    std::array<float, asset::features_max> features{};
-    if (!features_of(telemetry, asset, features)) {
-        made.finding = Finding::incomplete;
-        return made;
-    }
-    made.verdict = detect::step(
-        memory.fold, std::span{features}.first(asset.features.size()), model.fold, model.network
-    );
-    made.time_unix_ms = telemetry.time_unix_ms.value_or(received_unix_ms);
-    made.alert_due = alert_due(memory, made.verdict, made.time_unix_ms);
-    if (made.alert_due) memory.alerted_unix_ms = made.time_unix_ms;
+    made.verdict = detect::finish(memory.fold, pending, value, model.fold);
+    made.alert_due = alert_due(memory, made.verdict, reading.time_unix_ms);
+    if (made.alert_due) memory.alerted_unix_ms = reading.time_unix_ms;
     return made;
+}
+
+Judgement judge(Memory& memory, const Reading& reading, const Model& model) {
+    detect::Pending pending;
+    begin(memory, reading, model, pending);
+    float value = 0.0F;
+    if (pending.asks) {
+        const std::size_t inputs = model.fold.feature_count * model.fold.window_count;
+        model.network.run(
+            model.network.self, std::span{pending.input}.first(inputs), std::span{&value, 1}
+        );
+    }
+    return finish(memory, reading, model, pending, value);
 }
 
 wire::Alert alert_of(

@@ -1,4 +1,4 @@
-// Judge is level 2's work on one reading: is it new, its verdict, is an alert due, and what it
+// Judge is level 2's work on one reading that is new: its verdict, is an alert due, and what it
 // says.
 //
 // The service on a server and the microcontroller that stands in its place call this, so that the
@@ -11,7 +11,10 @@
 #include "shared/detect/fold.h"
 #include "shared/wire/messages.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace stator::judge {
@@ -20,8 +23,6 @@ inline constexpr std::int64_t alert_interval_ms = 1000;  // of the device's time
 
 struct Memory {  // of one device
     detect::State fold;
-    std::uint32_t boot = 0;  // of the last reading that was taken
-    std::uint64_t seq = 0;
     bundle::ModelName model;  // that the fold was run with
     std::int64_t alerted_unix_ms = 0;
 };
@@ -49,41 +50,39 @@ struct Bands {  // from where on a value is what; of the asset
     return {asset.severity_potential, asset.severity_imminent};
 }
 
-enum class Finding : std::uint8_t {
-    judged,
-    known,       // it has been taken before
-    incomplete,  // a feature is missing; it counts as taken
+struct Reading {                                        // as it is judged
+    std::array<float, asset::features_max> features{};  // the asset's, in its order
+    std::size_t feature_count = 0;
+    std::int64_t time_unix_ms = 0;
 };
 
-struct Judgement {
-    Finding finding = Finding::judged;
-    detect::Verdict verdict;
-    bool alert_due = false;
-    std::int64_t time_unix_ms = 0;  // of the reading
-};
-
-// The asset's features in its order; false when one is missing: such a reading is not judged.
-[[nodiscard]] bool features_of(
-    const wire::Telemetry& telemetry,
-    const asset::Asset& asset,
-    std::array<float, asset::features_max>& into
+// Nothing when a feature is missing: such a reading is not judged. `received_unix_ms`: its time
+// where it carries none.
+[[nodiscard]] std::optional<Reading> reading_of(
+    const wire::Telemetry& telemetry, const asset::Asset& asset, std::int64_t received_unix_ms
 );
 
-// A reading at or before the last by (boot, seq); never one that carries no number.
-[[nodiscard]] bool is_known(const Memory& memory, const wire::Telemetry& telemetry);
+struct Judgement {
+    detect::Verdict verdict;
+    bool alert_due = false;
+};
 
 // The old model's memory means nothing to the new one, unless its maker says so.
 void take_model(Memory& memory, const Model& model);
 // True when taking it would leave an alarm that nobody ends: then a withdrawal is to be sent.
 [[nodiscard]] bool must_withdraw(const Memory& memory, const Model& model);
 
-// `received_unix_ms`: its time where it carries none.
-[[nodiscard]] Judgement judge(
+[[nodiscard]] Judgement judge(Memory& memory, const Reading& reading, const Model& model);
+
+// The same in two halves, around a run of the network that is done for many devices at once
+// (detect::Pending).
+void begin(Memory& memory, const Reading& reading, const Model& model, detect::Pending& pending);
+[[nodiscard]] Judgement finish(
     Memory& memory,
-    const wire::Telemetry& telemetry,
-    const asset::Asset& asset,
+    const Reading& reading,
     const Model& model,
-    std::int64_t received_unix_ms
+    const detect::Pending& pending,
+    float value
 );
 
 // All of an alert but whom it is about, who says it, when, and its number. Of an empty verdict: the

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 namespace stator::judge {
 namespace {
 
@@ -46,7 +48,9 @@ class JudgeTest : public testing::Test {
     }
 
     Judgement take(const wire::Telemetry& telemetry) {
-        return judge(memory, telemetry, pump, model(), 7);
+        const auto read = reading_of(telemetry, pump, 7);
+        EXPECT_TRUE(read);
+        return judge(memory, *read, model());
     }
 
     asset::Asset pump;
@@ -62,7 +66,6 @@ TEST_F(JudgeTest, a_reading_gives_the_verdict_that_the_fold_gives_alone) {
         const std::array<float, 2> features{value, value};
         const Judgement made = take(reading(seq, value));
         const detect::Verdict right = detect::step(alone, features, fold, small.model());
-        EXPECT_EQ(made.finding, Finding::judged);
         EXPECT_EQ(made.verdict.ready, right.ready);
         EXPECT_EQ(made.verdict.value, right.value);
         EXPECT_EQ(made.verdict.alarm, right.alarm);
@@ -70,37 +73,46 @@ TEST_F(JudgeTest, a_reading_gives_the_verdict_that_the_fold_gives_alone) {
     }
 }
 
-TEST_F(JudgeTest, a_reading_that_comes_again_moves_nothing) {
-    EXPECT_EQ(take(reading(1, 0.1F)).finding, Finding::judged);
-    EXPECT_EQ(take(reading(2, 0.1F)).finding, Finding::judged);
-    const std::uint64_t count = memory.fold.count;
-    EXPECT_EQ(take(reading(2, 9.0F)).finding, Finding::known);
-    EXPECT_EQ(take(reading(1, 9.0F)).finding, Finding::known);
-    EXPECT_EQ(memory.fold.count, count);
-    wire::Telemetry next_boot = reading(1, 0.1F);
-    next_boot.boot = 2;
-    EXPECT_EQ(take(next_boot).finding, Finding::judged);
-    EXPECT_EQ(take(reading(3, 0.1F)).finding, Finding::known) << "of the boot before";
-}
-
-TEST_F(JudgeTest, readings_without_numbers_are_each_new) {
-    EXPECT_EQ(take(reading(0, 0.1F, 1)).finding, Finding::judged);
-    EXPECT_EQ(take(reading(0, 0.1F, 1)).finding, Finding::judged);
-    EXPECT_EQ(memory.fold.count, 2U);
-}
-
-TEST_F(JudgeTest, a_reading_that_lacks_a_feature_is_taken_and_not_judged) {
+TEST_F(JudgeTest, a_reading_that_lacks_a_feature_is_none) {
     wire::Telemetry partial = reading(1, 0.1F);
     partial.features.clear();
-    EXPECT_EQ(take(partial).finding, Finding::incomplete);
-    EXPECT_EQ(memory.fold.count, 0U);
-    EXPECT_EQ(take(reading(1, 0.1F)).finding, Finding::known);
+    EXPECT_FALSE(reading_of(partial, pump, 7));
+}
+
+TEST_F(JudgeTest, steps_that_wait_for_their_network_side_by_side_give_the_verdicts_of_one_by_one) {
+    std::array<Memory, 3> alone;
+    std::array<Memory, 3> together;
+    for (std::uint64_t seq = 1; seq <= 30; ++seq) {
+        std::array<Reading, 3> readings;
+        std::array<detect::Pending, 3> pending;
+        for (std::size_t i = 0; i < 3; ++i) {
+            const float value = static_cast<float>((seq * (i + 1)) % 5) * 0.4F;
+            readings[i] = *reading_of(reading(seq, value), pump, 7);
+            if (seq == 9 && i == 1) readings[i].features[0] = std::nanf("");
+            begin(together[i], readings[i], model(), pending[i]);
+            EXPECT_EQ(pending[i].asks, seq != 9 || i != 1);
+        }
+        for (std::size_t i = 0; i < 3; ++i) {
+            float value = 0.0F;
+            small.model().invoke(
+                std::span{pending[i].input}.first(detect::small_model_inputs), std::span{&value, 1}
+            );
+            const Judgement made = finish(together[i], readings[i], model(), pending[i], value);
+            const Judgement right = judge(alone[i], readings[i], model());
+            EXPECT_EQ(made.verdict.value, right.verdict.value);
+            EXPECT_EQ(made.verdict.ready, right.verdict.ready);
+            EXPECT_EQ(made.verdict.alarm, right.verdict.alarm);
+            EXPECT_EQ(made.verdict.contribution, right.verdict.contribution);
+            EXPECT_EQ(made.alert_due, right.alert_due);
+            EXPECT_EQ(together[i].alerted_unix_ms, alone[i].alerted_unix_ms);
+        }
+    }
 }
 
 TEST_F(JudgeTest, a_reading_without_a_time_has_that_of_its_arrival) {
     wire::Telemetry undated = reading(1, 0.1F);
     undated.time_unix_ms.reset();
-    EXPECT_EQ(take(undated).time_unix_ms, 7);
+    EXPECT_EQ(reading_of(undated, pump, 7)->time_unix_ms, 7);
 }
 
 TEST_F(JudgeTest, an_alert_is_due_at_raise_once_a_second_of_the_devices_time_and_at_the_end) {

@@ -160,19 +160,17 @@ void run_activation_int8(const Memory& memory, const std::byte* at) {
 template void run_activation_int8<Rounding::double_>(const Memory&, const std::byte*);
 template void run_activation_int8<Rounding::single>(const Memory&, const std::byte*);
 
-Curve8 curve_of(const std::byte* record) {
+Along activation_along(const std::byte* record) {
     const auto& op = numbers_of<Activation8>(record);
     return {op.input, op.output, op.count};
 }
 
-void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
+void fill_activation(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
     const auto& op = numbers_of<Activation8>(record);
-    for (int step = -128; step < 128; ++step) {
-        const auto x = static_cast<std::int8_t>(step);
-        const std::int8_t y = rounding == Rounding::double_ ? value_at<Rounding::double_>(op, x)
-                                                            : value_at<Rounding::single>(op, x);
-        table[static_cast<std::uint8_t>(x)] = static_cast<std::byte>(y);
-    }
+    fill_with(table, [&](std::int8_t x) {
+        return rounding == Rounding::double_ ? value_at<Rounding::double_>(op, x)
+                                             : value_at<Rounding::single>(op, x);
+    });
 }
 
 void run_activation_float(const Memory& memory, const std::byte* at) {

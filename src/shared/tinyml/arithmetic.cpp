@@ -193,6 +193,26 @@ bool prepare_arithmetic(Builder& builder, const Operator& op) {
                                                 : prepare_float(builder, op, sum, fused);
 }
 
+std::optional<Along> square_along(const std::byte* record) {
+    const auto& [op, walk] = numbers_of<Walked8>(record);
+    if (op.sum != Sum::mul || op.a.at != op.b.at || walk.step_a != walk.step_b) return std::nullopt;
+    std::uint32_t count = 1;
+    for (std::size_t d = rank_max; d-- > 0; count *= walk.dims[d])
+        if (walk.dims[d] != 1 && walk.step_a[d] != count) return std::nullopt;
+    return Along{op.a, op.output, count};
+}
+
+void fill_square(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
+    const auto& [op, walk] = numbers_of<Walked8>(record);
+    fill_with(table, [&](std::int8_t step) {
+        const std::int32_t x = step - op.a_zero;
+        const std::int32_t y = rounding == Rounding::double_
+                                   ? combine<Rounding::double_>(op, x, step - op.b_zero)
+                                   : combine<Rounding::single>(op, x, step - op.b_zero);
+        return clamped(wrapped_sum(y, op.output_zero), op.range.low, op.range.high);
+    });
+}
+
 template <Rounding rounding>
 void run_arithmetic_int8(const Memory& memory, const std::byte* at) {
     const auto [op, walk] = numbers_of<Walked8>(at);

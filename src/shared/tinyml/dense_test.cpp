@@ -1,5 +1,6 @@
 #include "shared/tinyml/dense.h"
 
+#include "shared/tinyml/row.h"
 #include "shared/tinyml/tile.h"
 
 #include <gtest/gtest.h>
@@ -165,6 +166,35 @@ TEST(Dense, avx2_gives_the_portable_kernels_bits_in_both_roundings) {
     if (!has_avx2()) GTEST_SKIP() << "this machine has no AVX2";
     expect_same_bits<Rounding::double_>();
     expect_same_bits<Rounding::single>();
+}
+
+template <Rounding rounding>
+void expect_the_portable_bits_of_a_row(const RowKernel& kernel) {
+    std::mt19937 chance{12};
+    for (int round = 0; round < 4000; ++round) {
+        Made layer = next_layer(round, chance);
+        dense_portable<rounding>(layer.dense);
+        const std::vector<std::int8_t> portable = layer.y;
+        const Dense& dense = layer.dense;
+        std::vector<std::byte> packed(kernel.packed_bytes(dense.depth, dense.units));
+        std::vector<std::byte> wide(kernel.wide_bytes(dense.depth));
+        kernel.pack(dense, rounding, packed.data());
+        layer.x.resize(layer.x.size() + RowKernel::read_beyond, std::int8_t{-93});
+        std::fill(layer.y.begin(), layer.y.end(), std::int8_t{77});
+        Dense alone = dense;
+        alone.weights = nullptr;
+        alone.bias = nullptr;
+        alone.scale = {};
+        alone.x = layer.x.data();
+        kernel.run(alone, rounding, packed.data(), wide.data());
+        ASSERT_EQ(layer.y, portable) << "round " << round << ", depth " << dense.depth;
+    }
+}
+
+TEST(Row, avx2_gives_the_portable_kernels_bits_in_both_roundings) {
+    if (!has_avx2()) GTEST_SKIP() << "this machine has no AVX2";
+    expect_the_portable_bits_of_a_row<Rounding::double_>(row_avx2);
+    expect_the_portable_bits_of_a_row<Rounding::single>(row_avx2);
 }
 
 TEST(Tile, avx2_gives_the_portable_kernels_bits_in_both_roundings) {

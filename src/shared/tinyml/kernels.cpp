@@ -97,6 +97,27 @@ Run run_of(Kernel kernel, Rounding rounding) {
                                          : row_of<Rounding::single>(kernel);
 }
 
+std::optional<Along> curve_of(Kernel kernel, const std::byte* record) {
+    switch (kernel) {
+        case Kernel::activation_int8:
+            return activation_along(record);
+        case Kernel::arithmetic_int8:
+            return square_along(record);
+        case Kernel::requantise:
+            return requantise_along(record);
+        default:
+            return std::nullopt;
+    }
+}
+
+void fill_table(
+    Kernel kernel, const std::byte* record, Rounding rounding, std::span<std::byte, 256> table
+) {
+    if (kernel == Kernel::activation_int8) return fill_activation(record, rounding, table);
+    if (kernel == Kernel::arithmetic_int8) return fill_square(record, rounding, table);
+    fill_requantise(record, rounding, table);
+}
+
 bool prepare(Builder& builder, const Operator& op) {
     for (const Known& row : known) {
         if (row.op != op.op) continue;

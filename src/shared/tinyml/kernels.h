@@ -7,6 +7,7 @@
 #include "shared/tinyml/program.h"
 
 #include <new>
+#include <optional>
 
 namespace stator::tinyml {
 
@@ -57,15 +58,44 @@ template <Rounding rounding>
 void run_requantise(const Memory&, const std::byte*);
 void run_dequantise(const Memory&, const std::byte*);
 
-// A curve of int8, for Batch: where it lies, and its 256 values by the input's byte.
-struct Curve8 {
+// What goes number by number from one tensor to another, for Batch.
+struct Along {
     Place input;
     Place output;
     std::uint32_t count = 0;
 };
 
-[[nodiscard]] Curve8 curve_of(const std::byte* record);
-void fill_table(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table);
+// Of int8 to int8, so that 256 values by the input's byte are all that it does; nothing where the
+// record is of another kind. SQUARE is such a one, also as a MUL of a tensor by itself.
+[[nodiscard]] std::optional<Along> curve_of(Kernel kernel, const std::byte* record);
+void fill_table(
+    Kernel kernel, const std::byte* record, Rounding rounding, std::span<std::byte, 256> table
+);
+
+// QUANTIZE from and DEQUANTIZE to float32.
+struct Steps {
+    Along along;
+    float scale = 1;
+    std::int32_t zero = 0;
+};
+
+[[nodiscard]] Steps steps_of(const std::byte* record);
+
+// curve_of() and fill_table() of each kind.
+[[nodiscard]] Along activation_along(const std::byte* record);
+void fill_activation(const std::byte*, Rounding, std::span<std::byte, 256> table);
+[[nodiscard]] std::optional<Along> square_along(const std::byte* record);
+void fill_square(const std::byte*, Rounding, std::span<std::byte, 256> table);
+[[nodiscard]] Along requantise_along(const std::byte* record);
+void fill_requantise(const std::byte*, Rounding, std::span<std::byte, 256> table);
+
+// The table of a function of a step.
+template <typename Function>
+void fill_with(std::span<std::byte, 256> table, Function function) {
+    for (int step = -128; step < 128; ++step)
+        table[static_cast<std::uint8_t>(step)] =
+            static_cast<std::byte>(function(static_cast<std::int8_t>(step)));
+}
 
 // A record's numbers, where Builder::record() made them.
 template <typename T>

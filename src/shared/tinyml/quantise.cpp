@@ -23,6 +23,12 @@ struct Requantise {
     Multiplier by;
 };
 
+template <Rounding rounding>
+std::int8_t moved(const Requantise& op, std::int8_t step) {
+    const std::int32_t y = scaled<rounding>(step - op.input_zero, op.by);
+    return clamped(wrapped_sum(y, op.output_zero));
+}
+
 bool prepare_requantise(Builder& b, const Operator& op) {
     const Tensor& input = b.in(op, 0);
     const Tensor& output = b.out(op);
@@ -79,15 +85,31 @@ void run_dequantise(const Memory& memory, const std::byte* at) {
     }
 }
 
+Steps steps_of(const std::byte* record) {
+    const auto& op = numbers_of<Quantise>(record);
+    return {{op.input, op.output, op.count}, op.scale, op.zero};
+}
+
 template <Rounding rounding>
 void run_requantise(const Memory& memory, const std::byte* at) {
     const auto& op = numbers_of<Requantise>(at);
     const std::int8_t* input = memory.in8(op.input);
     std::int8_t* output = memory.out8(op.output);
-    for (std::uint32_t i = 0; i < op.count; ++i) {
-        const std::int32_t y = scaled<rounding>(input[i] - op.input_zero, op.by);
-        output[i] = clamped(wrapped_sum(y, op.output_zero));
-    }
+    for (std::uint32_t i = 0; i < op.count; ++i)
+        output[i] = moved<rounding>(op, input[i]);
+}
+
+Along requantise_along(const std::byte* record) {
+    const auto& op = numbers_of<Requantise>(record);
+    return {op.input, op.output, op.count};
+}
+
+void fill_requantise(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
+    const auto& op = numbers_of<Requantise>(record);
+    fill_with(table, [&](std::int8_t step) {
+        return rounding == Rounding::double_ ? moved<Rounding::double_>(op, step)
+                                             : moved<Rounding::single>(op, step);
+    });
 }
 
 template void run_requantise<Rounding::double_>(const Memory&, const std::byte*);

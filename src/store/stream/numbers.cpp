@@ -22,13 +22,21 @@ bool take_number(std::string_view& text, Number& number, char behind) {
 
 }  // namespace
 
+bool Numbers::has(std::uint32_t boot, std::uint64_t seq) const {
+    if (tops_.empty()) return false;
+    if (boot < first_boot_) return true;
+    const auto top = std::ranges::lower_bound(tops_, boot, {}, &Top::boot);
+    if (top == tops_.end() || top->boot != boot || top->seq < seq) return false;
+    return gap_around(boot, seq) == gaps_.end();
+}
+
 Numbers::Taken Numbers::take(std::uint32_t boot, std::uint64_t seq) {
     if (tops_.empty()) {
         first_boot_ = boot;
         tops_.push_back({boot, seq});
         return {};
     }
-    if (boot < first_boot_) return {.came = Came::again};
+    if (has(boot, seq)) return {.came = Came::again};
     const Came came = boot < tops_.back().boot ? Came::late : Came::next;
     const auto top = std::ranges::lower_bound(tops_, boot, {}, &Top::boot);
     if (top == tops_.end() || top->boot != boot) {
@@ -37,7 +45,10 @@ Numbers::Taken Numbers::take(std::uint32_t boot, std::uint64_t seq) {
         if (tops_.size() > boots_max) forget_oldest_boot();
         return {.came = came};
     }
-    if (seq <= top->seq) return {.came = take_from_gap(boot, seq) ? Came::late : Came::again};
+    if (seq <= top->seq) {
+        take_from_gap(boot, seq);
+        return {.came = Came::late};
+    }
     const std::uint64_t jumped = seq - top->seq - 1;
     if (jumped != 0) add_gap({boot, top->seq + 1, seq - 1});
     top->seq = seq;
@@ -50,16 +61,19 @@ void Numbers::add_gap(const Gap& gap) {
     if (gaps_.size() > gaps_max) gaps_.erase(gaps_.begin());
 }
 
-bool Numbers::take_from_gap(std::uint32_t boot, std::uint64_t seq) {
-    const auto at = std::ranges::find_if(gaps_, [&](const Gap& gap) {
+std::vector<Numbers::Gap>::const_iterator Numbers::gap_around(std::uint32_t boot, std::uint64_t seq)
+    const {
+    return std::ranges::find_if(gaps_, [&](const Gap& gap) {
         return gap.boot == boot && gap.from <= seq && seq <= gap.to;
     });
-    if (at == gaps_.end()) return false;
+}
+
+void Numbers::take_from_gap(std::uint32_t boot, std::uint64_t seq) {
+    const auto at = gap_around(boot, seq);
     const Gap gap = *at;
     gaps_.erase(at);
     if (seq < gap.to) add_gap({boot, seq + 1, gap.to});
     if (gap.from < seq) add_gap({boot, gap.from, seq - 1});
-    return true;
 }
 
 void Numbers::forget_oldest_boot() {

@@ -28,6 +28,8 @@ class Numbers {
     };
 
     [[nodiscard]] Taken take(std::uint32_t boot, std::uint64_t seq);
+    // That take() would say `again`.
+    [[nodiscard]] bool has(std::uint32_t boot, std::uint64_t seq) const;
 
     // The highest that was taken; 0, 0 while nothing was.
     [[nodiscard]] std::uint32_t boot() const { return tops_.empty() ? 0 : tops_.back().boot; }
@@ -53,7 +55,9 @@ class Numbers {
     };
 
     void add_gap(const Gap& gap);
-    [[nodiscard]] bool take_from_gap(std::uint32_t boot, std::uint64_t seq);
+    [[nodiscard]] std::vector<Gap>::const_iterator gap_around(std::uint32_t boot, std::uint64_t seq)
+        const;
+    void take_from_gap(std::uint32_t boot, std::uint64_t seq);
     void forget_oldest_boot();
     [[nodiscard]] bool read(std::string_view text);
 

@@ -15,6 +15,7 @@ constexpr std::string_view schema =
     "CREATE TABLE IF NOT EXISTS devices (id TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, model TEXT NOT NULL, alerted_unix_ms INTEGER NOT NULL,"
     " fold TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS numbers (id TEXT PRIMARY KEY, text TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);";
 
 static_assert(std::is_trivially_copyable_v<detect::State>);
@@ -58,36 +59,50 @@ Outcome<std::unique_ptr<Verdicts>> Verdicts::open(doors::Doors& doors, const std
     return std::unique_ptr<Verdicts>{new Verdicts{std::move(*database)}};
 }
 
-Outcome<std::map<std::string, judge::Memory>> Verdicts::load() {
-    auto rows =
-        database_->query("SELECT id, boot, seq, model, alerted_unix_ms, fold FROM devices", {});
+Outcome<std::map<std::string, Device>> Verdicts::load() {
+    auto rows = database_->query(
+        "SELECT id, boot, seq, model, alerted_unix_ms, fold, text FROM devices LEFT JOIN numbers"
+        " USING (id)",
+        {}
+    );
     if (!rows) return std::unexpected(rows.error());
-    std::map<std::string, judge::Memory> made;
+    std::map<std::string, Device> made;
     for (const database::Row& row : *rows) {
-        judge::Memory memory;
-        memory.boot = static_cast<std::uint32_t>(row.integer(1));
-        memory.seq = static_cast<std::uint64_t>(row.integer(2));
-        memory.model = std::string_view{row.text(3)};
-        memory.alerted_unix_ms = row.integer(4);
+        Device device;
+        const auto boot = static_cast<std::uint32_t>(row.integer(1));
+        const auto seq = static_cast<std::uint64_t>(row.integer(2));
+        device.numbers_text = row.text(6);
+        if (boot != 0 || seq != 0)  // else it has numbered nothing
+            device.numbers = stream::Numbers::from(device.numbers_text, boot, seq);
+        device.memory.model = std::string_view{row.text(3)};
+        device.memory.alerted_unix_ms = row.integer(4);
         auto fold = fold_of(row.text(5), row.text(0));
         if (!fold) return std::unexpected(fold.error());
-        memory.fold = *fold;
-        made[row.text(0)] = memory;
+        device.memory.fold = *fold;
+        made[row.text(0)] = std::move(device);
     }
     return made;
 }
 
-Outcome<void> Verdicts::store(const std::string& id, const judge::Memory& memory) {
-    return database_->execute(
+Outcome<void> Verdicts::store(const std::string& id, Device& device) {
+    const judge::Memory& memory = device.memory;
+    auto done = database_->execute(
         "INSERT INTO devices (id, boot, seq, model, alerted_unix_ms, fold) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT(id) DO UPDATE SET boot=excluded.boot, seq=excluded.seq,"
         " model=excluded.model, alerted_unix_ms=excluded.alerted_unix_ms, fold=excluded.fold",
         {id,
-         static_cast<std::int64_t>(memory.boot),
-         static_cast<std::int64_t>(memory.seq),
+         std::int64_t{device.numbers.boot()},
+         static_cast<std::int64_t>(device.numbers.seq()),
          std::string{memory.model.view()},
          memory.alerted_unix_ms,
          text_of(memory.fold)}
+    );
+    if (!done) return done;
+    std::string text = device.numbers.text();
+    if (text == device.numbers_text) return {};
+    device.numbers_text = std::move(text);
+    return database_->execute(
+        "INSERT OR REPLACE INTO numbers (id, text) VALUES (?,?)", {id, device.numbers_text}
     );
 }
 

@@ -2,12 +2,13 @@
 // record that went into it.
 //
 // A batch is one transaction with the alerts that it announces (the outbox), so that after a kill
-// each record has been judged exactly once in effect: a record at or before a device's last is
-// known, and of those that carry no number the place in the stream is.
+// each record has been judged exactly once in effect: by their numbers those that came are known
+// (stream::Numbers), and of those that carry none the place in the stream is.
 #pragma once
 
 #include "shared/judge/judge.h"
 #include "store/log/record.h"
+#include "store/stream/numbers.h"
 #include "store/stream/outbox.h"
 #include "world/doors/doors.h"
 
@@ -17,6 +18,12 @@
 #include <string>
 
 namespace stator::verdicts {
+
+struct Device {
+    judge::Memory memory;
+    stream::Numbers numbers;   // of the readings that were taken
+    std::string numbers_text;  // as they are stored
+};
 
 // Up to where a class of the stream is done. A log that was begun anew starts at lower offsets with
 // later times, so both must say that a record came before.
@@ -36,9 +43,9 @@ class Verdicts {
 
     [[nodiscard]] database::Database& database() { return *database_; }
 
-    [[nodiscard]] Outcome<std::map<std::string, judge::Memory>> load();
+    [[nodiscard]] Outcome<std::map<std::string, Device>> load();
     // Inside the caller's transaction.
-    [[nodiscard]] Outcome<void> store(const std::string& id, const judge::Memory& memory);
+    [[nodiscard]] Outcome<void> store(const std::string& id, Device& device);
     // A number that rises with each call, across restarts: the boot of this process's own messages.
     [[nodiscard]] Outcome<std::uint32_t> next_boot();
 

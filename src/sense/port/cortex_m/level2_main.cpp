@@ -41,7 +41,7 @@ struct Board {
     cortex_m::Log log;
     std::array<std::uint8_t, wire::message_bytes_max + 256> packet{};  // a device's largest
     cortex_m::Connections site;
-    std::array<judge::Memory, factory::assigned_max> folds{};
+    std::array<edge::Watched, factory::assigned_max> watched{};
     std::array<node::WaitingReading, alerts_max> alerts{};
     std::array<node::WaitingDeviceEvent, events_max> events{};
     std::array<std::array<std::byte, cortex_m::arena_bytes>, 2> arenas{};
@@ -76,7 +76,7 @@ void start_edge(std::string_view cause) {
         board.devices.span(),
         config,
         edge::Memory{
-            .folds = board.folds,
+            .watched = board.watched,
             .alerts = board.alerts,
             .events = board.events,
             .arenas = {board.arenas[0], board.arenas[1]},
