@@ -4,6 +4,7 @@
 // 20 senders publish readings in bursts of MESSAGES_A_MS a millisecond, with a tick after each as
 // Mosquitto gives it. Prints CPU a message of the thread that publishes (in the bursts only) and of
 // the one that syncs; first with a storage that keeps nothing, then with the log.
+#include "reading.h"
 #include "transport/gate/gate.h"
 #include "transport/gate/log_storage.h"
 #include "transport/gate/plugin/helper.h"
@@ -63,20 +64,6 @@ class NoStorage final : public gate::Storage {
     void maintain() override {}
 };
 
-std::string reading(const std::string& name, long seq) {  // as bench/mqtt_load.cpp
-    return fmt::format(
-        R"({{"deviceID":"{}","current":0.61,"temperature":41.2,"vibration":0.12,"sound":0.8,)"
-        R"("fft_data":"true","timeStamp":"{}","boot":{},"seq":{},"clock":"synced",)"
-        R"("features":{{"vibration_crest":3.1,"vibration_kurtosis":2.9,"current_thd":0.08}},)"
-        R"("featureSet":"a1b2c3d4","inference":0.12,"threshold":0.5,"alarm":false,)"
-        R"("model":"2026-01-01-00:00:00-model.tflite","firmware":"0.1.0"}})",
-        name,
-        1700000000000 + seq,
-        1,
-        seq
-    );
-}
-
 void measure(
     const std::string& what,
     gate::Storage& storage,
@@ -111,8 +98,8 @@ void measure(
          next_us < end_us;
          next_us += 1000) {
         for (long i = 0; i < a_ms; ++i)
-            burst[static_cast<std::size_t>(i)] = reading(
-                fmt::format("load-{}", (count + i) % senders + 1), (count + i) / senders + 1
+            burst[static_cast<std::size_t>(i)] = bench::reading(
+                fmt::format("load-{}", (count + i) % senders + 1), 1, (count + i) / senders + 1
             );
         const double begun_s = cpu_s(CLOCK_THREAD_CPUTIME_ID);
         for (const std::string& text : burst) {

@@ -9,6 +9,8 @@
 // a system call a packet, but sockets that are looked at each half millisecond. For the same reason
 // nobody sleeps on them: a broker whose devices are elsewhere does not pay for waking them. Over
 // TLS each message is a record of its own, as a device's is.
+#include "reading.h"
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -70,21 +72,6 @@ std::string packet(Packet kind, const std::string& rest) {
     return bytes + rest;
 }
 
-// As large as a device's reading of the contract with its features: about 380 bytes.
-std::string reading(const std::string& name, long boot, long seq) {
-    return fmt::format(
-        R"({{"deviceID":"{}","current":0.61,"temperature":41.2,"vibration":0.12,"sound":0.8,)"
-        R"("fft_data":"true","timeStamp":"{}","boot":{},"seq":{},"clock":"synced",)"
-        R"("features":{{"vibration_crest":3.1,"vibration_kurtosis":2.9,"current_thd":0.08}},)"
-        R"("featureSet":"a1b2c3d4","inference":0.12,"threshold":0.5,"alarm":false,)"
-        R"("model":"2026-01-01-00:00:00-model.tflite","firmware":"0.1.0"}})",
-        name,
-        1700000000000 + seq,
-        boot,
-        seq
-    );
-}
-
 class Client {
   public:
     explicit Client(std::string name) : name_{std::move(name)} {}
@@ -119,7 +106,7 @@ class Client {
     }
 
     void publish_one(long boot) {
-        const std::string text = reading(name_, boot, ++sent);
+        const std::string text = stator::bench::reading(name_, boot, ++sent);
         const auto id = static_cast<std::size_t>(sent) % 65535 + 1;
         put(packet(Packet::publish_qos1, text_of(topic) + u16(id) + text));
     }

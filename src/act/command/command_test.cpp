@@ -1,15 +1,8 @@
 #include "act/command/command.h"
 
 #include "store/stream/tape.h"
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
+#include "world/doors/simulated.h"
 #include "world/json/json.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -24,7 +17,7 @@ using testing::IsEmpty;
 constexpr std::int64_t second_us = 1'000'000;
 
 // A broker, an onlooker at one device's orders, and what devices say in memory.
-class CommandTest : public testing::Test {
+class CommandTest : public testing::Test, protected doors::SimulatedDoors {
   protected:
     CommandTest() {
         onlooker = mqtt.connect({.client_id = "onlooker"}).value();
@@ -90,15 +83,6 @@ class CommandTest : public testing::Test {
         return "unknown";
     }
 
-    clock::VirtualClock clock{1'700'000'000'000};
-    chance::SeededChance chance{1};
-    disk::SimulatedDisk disk;
-    journal::RecordedJournal journal;
-    tls::SimulatedTls tls{chance, clock};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
     metrics::Metrics metrics;
     stream::Tapes tapes;
     stream::Tape& control = tapes.of[log::Class::control];

@@ -1,14 +1,7 @@
 #include "act/rollout/rollout.h"
 
 #include "store/stream/tape.h"
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
+#include "world/doors/simulated.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -24,7 +17,7 @@ using testing::UnorderedElementsAre;
 constexpr std::int64_t second_us = 1'000'000;
 
 // A class of two motors, the registry's list of models, a broker, and an onlooker at everything.
-class RolloutTest : public testing::Test {
+class RolloutTest : public testing::Test, protected doors::SimulatedDoors {
   protected:
     RolloutTest() {
         server = http.listen(
@@ -129,15 +122,6 @@ class RolloutTest : public testing::Test {
         return "control-message " + order(model);
     }
 
-    clock::VirtualClock clock{1'700'000'000'000};
-    chance::SeededChance chance{1};
-    disk::SimulatedDisk disk;
-    journal::RecordedJournal journal;
-    tls::SimulatedTls tls{chance, clock};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
     metrics::Metrics metrics;
     stream::Tapes tapes;
     stream::Tape& control = tapes.of[log::Class::control];

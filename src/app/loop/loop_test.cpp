@@ -1,20 +1,13 @@
 #include "app/loop/loop.h"
 
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
+#include "world/doors/simulated.h"
 
 #include <gtest/gtest.h>
 
 namespace stator::loop {
 namespace {
 
-class LoopTest : public testing::Test {
+class LoopTest : public testing::Test, protected doors::SimulatedDoors {
   protected:
     LoopTest() { stop_wanted().store(false); }
 
@@ -42,15 +35,6 @@ class LoopTest : public testing::Test {
         return std::make_unique<Told>([this] { return does(); });
     }
 
-    clock::VirtualClock clock{1'700'000'000'000};
-    chance::SeededChance chance{1};
-    disk::SimulatedDisk disk{1};
-    tls::SimulatedTls tls{chance, clock};
-    journal::RecordedJournal journal{clock};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
     std::function<Outcome<bool>()> does = [] { return Outcome<bool>{false}; };
     int made = 0;
     int steps = 0;

@@ -31,9 +31,8 @@ bool Supervisor::start(Member& member) {
     auto child = processes_.start(member.command);
     member.started_us = clock_.monotonic_us();
     if (!child) {
-        journal_.error("up", fmt::format("{}: {}", member.command.name, child.error().what));
-        member.backoff_us = std::clamp(member.backoff_us * 2, backoff_first_us, backoff_max_us);
-        member.next_start_us = member.started_us + member.backoff_us;
+        if (member.backoff_us == 0) member.backoff_us = backoff_first_us;
+        fall_back(member, "cannot be started: " + child.error().what);
         return false;
     }
     member.child = std::move(*child);
@@ -42,21 +41,42 @@ bool Supervisor::start(Member& member) {
 }
 
 void Supervisor::bury(Member& member, int code) {
-    const std::int64_t now_us = clock_.monotonic_us();
-    if (now_us - member.started_us > calm_us) member.backoff_us = 0;
+    if (clock_.monotonic_us() - member.started_us > calm_us) {
+        member.backoff_us = 0;
+        member.deaths_in_a_row = 0;
+    }
     member.child.reset();
     ++member.restarts;
-    member.next_start_us = now_us + member.backoff_us;
-    journal_.warn(
-        "up",
-        fmt::format(
-            "{} ended with code {}; starting it again in {:.1f} s (its last words are in {})",
-            member.command.name,
-            code,
-            static_cast<double>(member.backoff_us) / 1e6,
-            member.command.log_file
-        )
-    );
+    fall_back(member, fmt::format("ended with code {}", code));
+}
+
+// When it is tried again, and what is told of it.
+void Supervisor::fall_back(Member& member, const std::string& what) {
+    member.next_start_us = clock_.monotonic_us() + member.backoff_us;
+    ++member.deaths_in_a_row;
+    if (member.deaths_in_a_row < deaths_told)
+        journal_.warn(
+            "up",
+            fmt::format(
+                "{} {}; starting it again in {:.1f} s (its last words are in {})",
+                member.command.name,
+                what,
+                static_cast<double>(member.backoff_us) / 1e6,
+                member.command.log_file
+            )
+        );
+    if (member.deaths_in_a_row == deaths_told)
+        journal_.error(
+            "up",
+            fmt::format(
+                "{} {}, {} times in a row: see {}; it is tried every {:.0f} s, and not told again",
+                member.command.name,
+                what,
+                member.deaths_in_a_row,
+                member.command.log_file,
+                static_cast<double>(backoff_max_us) / 1e6
+            )
+        );
     member.backoff_us = std::clamp(member.backoff_us * 2, backoff_first_us, backoff_max_us);
 }
 

@@ -2,7 +2,8 @@
 // them in reverse order.
 //
 // A process that dies is started again at once, then after 0.2 s, 0.4 s ... 10 s while it keeps
-// dying; ten calm seconds forget that. stop() sends SIGTERM (again each half second: a broker may
+// dying; ten calm seconds forget that. After `deaths_told` deaths in a row it is tried on, but not
+// told again until it has stayed up. stop() sends SIGTERM (again each half second: a broker may
 // miss the first), and SIGKILL after `stop_timeout_us`. Nothing outlives the supervisor, however it
 // ends.
 #pragma once
@@ -20,6 +21,7 @@
 namespace stator::supervise {
 
 inline constexpr std::int64_t stop_timeout_us = 5'000'000;
+inline constexpr std::uint64_t deaths_told = 6;
 
 struct Status {
     std::string name;
@@ -51,6 +53,7 @@ class Supervisor {
         std::unique_ptr<process::Child> child;
         bool was_ready = false;
         std::uint64_t restarts = 0;
+        std::uint64_t deaths_in_a_row = 0;
         std::int64_t started_us = 0;
         std::int64_t next_start_us = 0;
         std::int64_t backoff_us = 0;
@@ -58,6 +61,7 @@ class Supervisor {
 
     bool start(Member& member);
     void bury(Member& member, int code);
+    void fall_back(Member& member, const std::string& what);
 
     process::Processes& processes_;
     clock::Clock& clock_;

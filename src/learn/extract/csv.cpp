@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <tuple>
 
@@ -37,6 +38,12 @@ std::optional<Number> number_of(std::string_view text) {
 std::optional<float> finite(std::string_view text) {
     const auto value = number_of<float>(text);
     return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+// A sensor's worst value is still a number: what a float cannot hold becomes the largest it can.
+float in_range(double value) {
+    constexpr auto most = static_cast<double>(std::numeric_limits<float>::max());
+    return static_cast<float>(std::clamp(value, -most, most));
 }
 
 // Where each of the asset's features stands in the table; Fault::bad_input names a missing one.
@@ -159,7 +166,13 @@ std::string normalised_csv(
         for (const runs::Row& row : *rows) {
             for (std::size_t i = 0; i < row.features.size(); ++i)
                 fmt::format_to(
-                    into, "{},", (row.features[i] - constants.mean[i]) / constants.sd[i]
+                    into,
+                    "{},",
+                    in_range(
+                        (static_cast<double>(row.features[i]) -
+                         static_cast<double>(constants.mean[i])) /
+                        static_cast<double>(constants.sd[i])
+                    )
                 );
             fmt::format_to(into, "{}\n", label);
         }
@@ -194,7 +207,10 @@ Outcome<Labelled> read_normalised(
                     base::Fault::bad_input,
                     fmt::format("row {} of {} is not all numbers", number, data_set.name)
                 );
-            row.features.push_back(*value * data_set.sd[i] + data_set.mean[i]);
+            row.features.push_back(in_range(
+                static_cast<double>(*value) * static_cast<double>(data_set.sd[i]) +
+                static_cast<double>(data_set.mean[i])
+            ));
         }
         (cells[label] == "0" ? made.healthy : made.fault).push_back(std::move(row));
     }

@@ -75,6 +75,23 @@ TEST(Extract, ANormalisedCsvReadsBackAsThePhysicalValues) {
     EXPECT_NEAR(back->fault[0].features[1], 90.0F, 1e-4F);
 }
 
+TEST(Extract, AValueBeyondAllMeasureStaysANumber) {
+    const asset::Asset asset = pump();
+    std::vector<runs::Row> rows(50, {.time_unix_ms = 0, .features = {1.0F, 40.0F}});
+    const Constants constants = constants_of(rows, 2);
+    const std::vector<runs::Row> fault{{.time_unix_ms = 1, .features = {3e38F, -3e38F}}};
+    const auto back = read_normalised(
+        normalised_csv(asset, constants, rows, fault),
+        asset,
+        {.name = "n", .asset = "pump-1", .mean = constants.mean, .sd = constants.sd}
+    );
+    ASSERT_TRUE(back) << back.error().what;
+    ASSERT_THAT(back->fault, SizeIs(1));
+    // Standardised they are more than a float holds: the largest one is what comes back.
+    EXPECT_FLOAT_EQ(back->fault[0].features[0], 3.4028235e38F * constants.sd[0]);
+    EXPECT_FLOAT_EQ(back->fault[0].features[1], -3e38F);
+}
+
 TEST(Extract, NoMutationOfACsvIsReadAsMoreThanItHolds) {
     const std::string good = "deviceID,timeStamp,current,temperature\n7,1,0.5,40\n7,2,0.6,41\n";
     for (std::size_t at = 0; at < good.size(); ++at)

@@ -5,14 +5,7 @@
 #include "shared/bundle/manifest.h"
 #include "shared/tinyml/model.h"
 #include "store/stream/tape.h"
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
+#include "world/doors/simulated.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -108,7 +101,7 @@ class Surrogate {
     std::vector<float> state_;
 };
 
-class PipelineTest : public testing::Test {
+class PipelineTest : public testing::Test, protected doors::SimulatedDoors {
   protected:
     PipelineTest() {
         motor.id = "pump-1";
@@ -192,24 +185,6 @@ class PipelineTest : public testing::Test {
     }
 
     std::int64_t time_ms = 1'700'000'000'000;
-    clock::VirtualClock clock{1'700'000'000'000};
-    chance::SeededChance chance{1};
-    disk::SimulatedDisk disk;
-    journal::RecordedJournal journal;
-    tls::SimulatedTls tls{chance, clock};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{
-        .clock = clock,
-        .disk = disk,
-        .chance = chance,
-        .mqtt = mqtt,
-        .http = http,
-        .tls = tls,
-        .databases = databases,
-        .journal = journal
-    };
     asset::Asset motor = asset::shaded_pole_motor();
     Surrogate surrogate{motor.features.size()};
     Registry registry;

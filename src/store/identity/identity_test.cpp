@@ -2,15 +2,8 @@
 #include "store/identity/enrolment.h"
 #include "store/identity/site.h"
 #include "store/identity/tokens.h"
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
+#include "world/doors/simulated.h"
 #include "world/tls/openssl.h"
-#include "world/tls/simulated.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,16 +15,8 @@ using testing::HasSubstr;
 
 constexpr std::int64_t now_ms = 1'763'000'000'000;
 
-struct World {
-    clock::VirtualClock clock{now_ms};
-    chance::SeededChance chance{7};
-    disk::SimulatedDisk disk{7};
-    tls::SimulatedTls tls{chance, clock};
-    journal::RecordedJournal journal{clock};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
+struct World : doors::SimulatedDoors {
+    World() : SimulatedDoors{now_ms, 7} {}
 };
 
 class IdentityTest : public testing::Test {

@@ -3,34 +3,20 @@
 
 #include "store/identity/access.h"
 #include "store/identity/site.h"
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
+#include "world/doors/simulated.h"
 
 #include <string>
 
 namespace stator::identity {
 
-struct SiteFixture {
+struct SiteFixture : doors::SimulatedDoors {
+    SiteFixture() : SimulatedDoors{1'763'000'000'000, 7} {}
+
     static constexpr const char* state = "/state";
     static constexpr const char* service = "urn:stator:service:learn";
     static constexpr const char* actor = "urn:stator:actor:14333616";
     static constexpr const char* sensor = "urn:stator:sensor:s1";
 
-    clock::VirtualClock clock{1'763'000'000'000};
-    chance::SeededChance chance{7};
-    disk::SimulatedDisk disk{7};
-    tls::SimulatedTls tls{chance, clock};
-    journal::RecordedJournal journal{clock};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
     Site site = init(doors, state).value();
     Tokens tokens{doors, site.pki("tokens.json")};
 

@@ -53,7 +53,9 @@ Outcome<void> check_tflite(const http::Part& part) {
 
 // What every receiver will do, with the same planner and the same runtime: what they would all
 // refuse is not signed.
-Outcome<void> check_as_receivers_do(const bundle::Manifest& manifest, const std::string& tflite) {
+Outcome<void> check_as_receivers_do(
+    const bundle::Manifest& manifest, const std::string& tflite, std::uint64_t golden_macs_max
+) {
     const auto bytes = std::as_bytes(std::span{tflite});
     const auto refused = [&](std::string_view why) {
         return fail(base::Fault::bad_input, fmt::format("{}: {}", manifest.name.view(), why));
@@ -63,6 +65,14 @@ Outcome<void> check_as_receivers_do(const bundle::Manifest& manifest, const std:
     if (!needs) return refused(refusal.view());
     if (needs->arena_bytes != manifest.arena_bytes)
         return refused("it needs another arena than its manifest says");
+    if (needs->macs * manifest.golden.steps > golden_macs_max)
+        return refused(fmt::format(
+            "its golden sequence of {} steps takes {} million multiplications, {} are the most: "
+            "give it fewer steps",
+            manifest.golden.steps,
+            needs->macs * manifest.golden.steps / 1'000'000,
+            golden_macs_max / 1'000'000
+        ));
     std::vector<std::byte> arena(manifest.arena_bytes);
     tinyml::Reason reason;
     auto model = tinyml::Model::load(bytes, arena, reason);
@@ -220,7 +230,7 @@ Outcome<bundle::Manifest> Registry::draft_of(const std::string& name, std::strin
         return fail(base::Fault::bad_input, "the manifest of " + name + " is about other bytes");
     const auto tflite = files_->get("quantized", name);
     if (!tflite) return std::unexpected(tflite.error());
-    if (auto done = check_as_receivers_do(*manifest, *tflite); !done)
+    if (auto done = check_as_receivers_do(*manifest, *tflite, options_.golden_macs_max); !done)
         return std::unexpected(done.error());
     return *manifest;
 }

@@ -25,6 +25,8 @@ namespace stator::models {
 
 struct Options {
     std::string state_directory;
+    // Multiplications of a whole golden sequence: nobody else is served while it runs.
+    std::uint64_t golden_macs_max = std::uint64_t{1} << 30U;
 };
 
 class Registry {

@@ -51,9 +51,12 @@ class ModelsTest : public testing::Test {
   protected:
     ModelsTest() { start(); }
 
-    void start() {
+    void start(std::uint64_t golden_macs_max = Options{}.golden_macs_max) {
         registry.reset();
-        registry = Registry::make(world.doors, access, {.state_directory = Fixture::state}).value();
+        const Options options{
+            .state_directory = Fixture::state, .golden_macs_max = golden_macs_max
+        };
+        registry = Registry::make(world.doors, access, options).value();
     }
 
     http::Response send(
@@ -297,6 +300,23 @@ TEST_F(ModelsTest, what_must_not_be_promoted_is_not) {
     EXPECT_EQ(promote(first, world.person("e", identity::Role::engineer)).status, 200);
     EXPECT_EQ(send("PUT", std::string{"/manifest/"} + first, draft(first, file)).status, 409)
         << "a promoted model's manifest is fixed";
+}
+
+TEST_F(ModelsTest, a_golden_sequence_that_would_hold_the_registry_up_is_not_run) {
+    const std::string file = tflite(-5);
+    const std::string path = std::string{"/manifest/"} + first;
+    ASSERT_EQ(registry->handle(Fixture::upload("/uploadQuantizedModel", first, file)).status, 200);
+    ASSERT_EQ(send("PUT", path, draft(first, file)).status, 200);
+    tinyml::Reason reason;
+    const std::uint64_t macs = tinyml::check(std::as_bytes(std::span{file}), reason)->macs;
+    ASSERT_GT(macs, 0U);
+    start(2 * macs - 1);  // the draft's has two steps
+    const auto answer = promote(first);
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_THAT(answer.body, HasSubstr("its golden sequence of 2 steps takes"));
+    EXPECT_EQ(states()[first], "uploaded 0");
+    start(2 * macs);
+    EXPECT_EQ(promote(first).status, 200);
 }
 
 TEST_F(ModelsTest, what_every_receiver_would_refuse_is_not_signed) {

@@ -1,13 +1,6 @@
 #include "store/runs/runs.h"
 
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
+#include "world/doors/simulated.h"
 
 #include <gmock/gmock.h>
 
@@ -16,7 +9,7 @@ namespace {
 
 using testing::SizeIs;
 
-class RunsTest : public testing::Test {
+class RunsTest : public testing::Test, protected doors::SimulatedDoors {
   protected:
     RunsTest() { open(); }
 
@@ -32,24 +25,6 @@ class RunsTest : public testing::Test {
         return *rows;
     }
 
-    clock::VirtualClock clock{0};
-    chance::SeededChance chance{1};
-    disk::SimulatedDisk disk;
-    journal::RecordedJournal journal;
-    tls::SimulatedTls tls{chance, clock};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{
-        .clock = clock,
-        .disk = disk,
-        .chance = chance,
-        .mqtt = mqtt,
-        .http = http,
-        .tls = tls,
-        .databases = databases,
-        .journal = journal
-    };
     std::unique_ptr<Runs> runs;
 };
 

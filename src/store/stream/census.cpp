@@ -41,19 +41,8 @@ Outcome<bool> Census::step(std::size_t records_max) {
     return counted >= records_max;
 }
 
-std::uint64_t Census::fill(Known& known, std::uint32_t boot, std::uint64_t from, std::uint64_t to) {
-    std::uint64_t filled = 0;
-    std::vector<Gap> left;
-    for (const Gap& gap : known.gaps) {
-        if (gap.boot != boot || to < gap.from || from > gap.to) {
-            left.push_back(gap);
-            continue;
-        }
-        filled += std::min(to, gap.to) - std::max(from, gap.from) + 1;
-        if (gap.from < from) left.push_back({boot, gap.from, from - 1});
-        if (gap.to > to) left.push_back({boot, to + 1, gap.to});
-    }
-    known.gaps = std::move(left);
+std::uint64_t Census::fill(Known& known, const Gap& gap) {
+    const std::uint64_t filled = known.gaps.take(gap);
     known.device.missing -= filled;
     return filled;
 }
@@ -74,14 +63,13 @@ void Census::count(std::string_view payload, std::int64_t receive_unix_ms) {
     const auto [highest, fresh] = known.highest.try_emplace(boot, seq);
     if (!fresh && seq <= highest->second) {
         // Late, or again.
-        if (fill(known, boot, seq, seq) == 0) {
+        if (fill(known, {boot, seq, seq}) == 0) {
             ++device.duplicates;
             return;
         }
     } else if (!fresh) {
         if (seq > highest->second + 1) {
-            if (known.gaps.size() == gaps_max) known.gaps.erase(known.gaps.begin());
-            known.gaps.push_back({boot, highest->second + 1, seq - 1});
+            known.gaps.add({boot, highest->second + 1, seq - 1});
             device.missing += seq - highest->second - 1;
         }
         highest->second = seq;
@@ -96,7 +84,7 @@ void Census::count(std::string_view payload, std::int64_t receive_unix_ms) {
     const auto event = wire::decode_event(payload);
     if (!event) return;
     if (const auto* gap = std::get_if<wire::GapEvent>(&event->what))
-        device.declared += fill(known, boot, gap->from, gap->to);
+        device.declared += fill(known, {boot, gap->from, gap->to});
 }
 
 std::map<std::string, Census::Device> Census::devices() const {

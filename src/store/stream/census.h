@@ -9,13 +9,13 @@
 #pragma once
 
 #include "store/log/reader.h"
+#include "store/stream/gaps.h"
 #include "world/metrics/metrics.h"
 
 #include <array>
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace stator::stream {
 
@@ -52,23 +52,15 @@ class Census {
     void tell(metrics::Metrics& metrics) const;
 
   private:
-    struct Gap {
-        std::uint32_t boot = 0;
-        std::uint64_t from = 0;
-        std::uint64_t to = 0;
-    };
-
     struct Known {
         Device device;
         std::map<std::uint32_t, std::uint64_t> highest;  // by boot; the last few
-        std::vector<Gap> gaps;
+        Gaps gaps{gaps_max};
     };
 
     Census() = default;
-    // Takes from..to out of the gaps; how many numbers that were.
-    [[nodiscard]] static std::uint64_t fill(
-        Known& known, std::uint32_t boot, std::uint64_t from, std::uint64_t to
-    );
+    // What of it was missing, and is no longer.
+    [[nodiscard]] static std::uint64_t fill(Known& known, const Gap& gap);
 
     std::array<std::unique_ptr<log::Reader>, log::class_count> readers_;
     std::map<std::string, Known, std::less<>> known_;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <tuple>
 
 namespace stator::stream {
 
@@ -27,7 +26,7 @@ bool Numbers::has(std::uint32_t boot, std::uint64_t seq) const {
     if (boot < first_boot_) return true;
     const auto top = std::ranges::lower_bound(tops_, boot, {}, &Top::boot);
     if (top == tops_.end() || top->boot != boot || top->seq < seq) return false;
-    return gap_around(boot, seq) == gaps_.end();
+    return !gaps_.has(boot, seq);
 }
 
 Numbers::Taken Numbers::take(std::uint32_t boot, std::uint64_t seq) {
@@ -41,45 +40,24 @@ Numbers::Taken Numbers::take(std::uint32_t boot, std::uint64_t seq) {
     const auto top = std::ranges::lower_bound(tops_, boot, {}, &Top::boot);
     if (top == tops_.end() || top->boot != boot) {
         tops_.insert(top, {boot, seq});
-        if (seq > 1) add_gap({boot, 1, seq - 1});
+        if (seq > 1) gaps_.add({boot, 1, seq - 1});
         if (tops_.size() > boots_max) forget_oldest_boot();
         return {.came = came};
     }
     if (seq <= top->seq) {
-        take_from_gap(boot, seq);
+        static_cast<void>(gaps_.take({boot, seq, seq}));
         return {.came = Came::late};
     }
     const std::uint64_t jumped = seq - top->seq - 1;
-    if (jumped != 0) add_gap({boot, top->seq + 1, seq - 1});
+    if (jumped != 0) gaps_.add({boot, top->seq + 1, seq - 1});
     top->seq = seq;
     return {.came = came, .jumped = jumped};
-}
-
-void Numbers::add_gap(const Gap& gap) {
-    const auto order = [](const Gap& one) { return std::tuple{one.boot, one.from}; };
-    gaps_.insert(std::ranges::lower_bound(gaps_, order(gap), {}, order), gap);
-    if (gaps_.size() > gaps_max) gaps_.erase(gaps_.begin());
-}
-
-std::vector<Numbers::Gap>::const_iterator Numbers::gap_around(std::uint32_t boot, std::uint64_t seq)
-    const {
-    return std::ranges::find_if(gaps_, [&](const Gap& gap) {
-        return gap.boot == boot && gap.from <= seq && seq <= gap.to;
-    });
-}
-
-void Numbers::take_from_gap(std::uint32_t boot, std::uint64_t seq) {
-    const auto at = gap_around(boot, seq);
-    const Gap gap = *at;
-    gaps_.erase(at);
-    if (seq < gap.to) add_gap({boot, seq + 1, gap.to});
-    if (gap.from < seq) add_gap({boot, gap.from, seq - 1});
 }
 
 void Numbers::forget_oldest_boot() {
     first_boot_ = tops_.front().boot + 1;
     tops_.erase(tops_.begin());
-    std::erase_if(gaps_, [&](const Gap& gap) { return gap.boot < first_boot_; });
+    gaps_.forget_before(first_boot_);
 }
 
 std::string Numbers::text() const {
@@ -87,7 +65,7 @@ std::string Numbers::text() const {
     for (std::size_t i = 0; i + 1 < tops_.size(); ++i)
         made += fmt::format("{}:{},", tops_[i].boot, tops_[i].seq);
     made += ';';
-    for (const Gap& gap : gaps_)
+    for (const Gap& gap : gaps_.all())
         made += fmt::format("{}:{}-{},", gap.boot, gap.from, gap.to);
     return made;
 }
@@ -108,7 +86,7 @@ bool Numbers::read(std::string_view text) {
         if (!take_number(text, gap.boot, ':') || !take_number(text, gap.from, '-') ||
             !take_number(text, gap.to, ','))
             return false;
-        gaps_.push_back(gap);
+        gaps_.add(gap);
     }
     return true;
 }

@@ -6,6 +6,8 @@
 // that was taken. A boot that begins after that first number begins with 1.
 #pragma once
 
+#include "store/stream/gaps.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,21 +50,11 @@ class Numbers {
         std::uint64_t seq = 0;
     };
 
-    struct Gap {
-        std::uint32_t boot = 0;
-        std::uint64_t from = 0;
-        std::uint64_t to = 0;
-    };
-
-    void add_gap(const Gap& gap);
-    [[nodiscard]] std::vector<Gap>::const_iterator gap_around(std::uint32_t boot, std::uint64_t seq)
-        const;
-    void take_from_gap(std::uint32_t boot, std::uint64_t seq);
     void forget_oldest_boot();
     [[nodiscard]] bool read(std::string_view text);
 
     std::vector<Top> tops_;  // rising
-    std::vector<Gap> gaps_;  // rising, apart from each other
+    Gaps gaps_{gaps_max};
     std::uint32_t first_boot_ = 0;
 };
 
