@@ -22,10 +22,10 @@ class Adc {
         std::size_t channel, std::span<std::uint16_t> counts
     ) = 0;
 
-    // What came of the channel since the last take(), in order and without a hole: how many, at
+    // What came of the channel since the last follow(), in order and without a hole: how many, at
     // most counts.size(); never waits. Fault::closed: there is a hole here, what comes next begins
     // anew. Fault::not_found: this port gives frames alone.
-    [[nodiscard]] virtual base::Result<std::size_t> take(
+    [[nodiscard]] virtual base::Result<std::size_t> follow(
         std::size_t /*channel*/, std::span<std::uint16_t> /*counts*/
     ) {
         return std::unexpected{base::Fault::not_found};

@@ -32,7 +32,7 @@ Gapless::Gapless(hal::Adc& adc, const asset::Asset& asset, std::span<signal::Lon
 std::string_view Gapless::missing() {
     for (std::size_t channel = 0; channel < asset_.channels.size(); ++channel) {
         if (signals_[channel].window == nullptr) continue;
-        const auto none = adc_.take(channel, {});
+        const auto none = adc_.follow(channel, {});
         if (!none && none.error() == Fault::not_found) return asset_.channels[channel].name.view();
     }
     return {};
@@ -58,7 +58,7 @@ void Gapless::tend(std::size_t channel, Signal& signal, std::int64_t elapsed_us)
         const auto owed = static_cast<std::size_t>(signal.owed_millionths / second_us);
         const auto into = std::span{piece}.first(std::min(owed, piece.size()));
         if (into.empty()) break;
-        const Result<std::size_t> got = adc_.take(channel, into);
+        const Result<std::size_t> got = adc_.follow(channel, into);
         if (!got && got.error() == Fault::closed) signal.window->restart();
         if (!got || *got == 0) break;
         signal.window->push(into.first(*got));

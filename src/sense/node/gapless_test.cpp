@@ -26,7 +26,7 @@ class Converter final : public hal::Adc {
         return {};
     }
 
-    Result<std::size_t> take(std::size_t channel, std::span<std::uint16_t> counts) override {
+    Result<std::size_t> follow(std::size_t channel, std::span<std::uint16_t> counts) override {
         if (channel != 0 || !streams) return std::unexpected{Fault::not_found};
         if (hole && !counts.empty()) {
             hole = false;

@@ -251,7 +251,7 @@ base::Result<void> Plant::read(std::size_t channel, std::span<std::uint16_t> cou
     return {};
 }
 
-base::Result<std::size_t> Plant::take(std::size_t channel, std::span<std::uint16_t> counts) {
+base::Result<std::size_t> Plant::follow(std::size_t channel, std::span<std::uint16_t> counts) {
     if (counts.empty()) return std::size_t{0};
     const bool was_gapless = std::exchange(gapless_, true);
     taken_ = true;

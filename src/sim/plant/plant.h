@@ -78,7 +78,7 @@ class Plant final : public hal::Adc, public hal::Actuators {
 
     // Pieces of one signal. Only here does the current show the rotor: at the line +- the rotation,
     // the more the less it is balanced. A frame of 100 ms could not tell that from the line.
-    base::Result<std::size_t> take(std::size_t channel, std::span<std::uint16_t> counts) override;
+    base::Result<std::size_t> follow(std::size_t channel, std::span<std::uint16_t> counts) override;
 
     void set_valve_degrees(std::uint8_t degrees) override { valve_degrees_ = degrees; }
 

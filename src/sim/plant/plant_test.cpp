@@ -100,7 +100,7 @@ std::array<float, asset::features_max> taken(Plant& plant, const asset::Asset& a
     signal::LongWindow window{asset.channels[0].calibration};
     std::array<std::uint16_t, 262> piece{};
     while (!window.full()) {
-        EXPECT_EQ(plant.take(0, piece), piece.size());
+        EXPECT_EQ(plant.follow(0, piece), piece.size());
         window.push(piece);
     }
     static signal::Workspace workspace;

@@ -123,13 +123,13 @@ TEST(SampleFiles, WhatIsTakenIsEverySampleInItsOrder) {
     for (std::size_t i = 0; i < given.size(); ++i)
         given[i] = static_cast<std::uint16_t>(i);
     const auto bytes = std::as_bytes(std::span{given});
-    EXPECT_EQ(sources.take(0, piece), 0U) << "nothing has come";
+    EXPECT_EQ(sources.follow(0, piece), 0U) << "nothing has come";
     for (std::size_t at = 0; at < bytes.size();) {
         const std::size_t some = std::min<std::size_t>(1 + at % 9, bytes.size() - at);
         ASSERT_EQ(::write(writer, &bytes[at], some), static_cast<ssize_t>(some));
         at += some;
         for (;;) {
-            const auto count = sources.take(0, piece);
+            const auto count = sources.follow(0, piece);
             ASSERT_TRUE(count);
             if (*count == 0) break;
             got.insert(
@@ -146,12 +146,13 @@ TEST(SampleFiles, WhatIsTakenIsEverySampleInItsOrder) {
     ASSERT_EQ(std::fwrite(given.data(), 2, 10, out), 10U);
     ASSERT_EQ(std::fclose(out), 0);
     ASSERT_TRUE(sources.open(1, file));
-    EXPECT_EQ(sources.take(1, piece), 7U);
-    EXPECT_EQ(sources.take(1, piece), 3U);
-    EXPECT_EQ(sources.take(1, piece).error(), base::Fault::closed);
-    EXPECT_EQ(sources.take(1, piece), 7U);
+    EXPECT_EQ(sources.follow(1, piece), 7U);
+    EXPECT_EQ(sources.follow(1, piece), 3U);
+    EXPECT_EQ(sources.follow(1, piece).error(), base::Fault::closed);
+    EXPECT_EQ(sources.follow(1, piece), 7U);
     EXPECT_EQ(piece[0], 0U);
-    EXPECT_EQ(sources.take(2, piece).error(), base::Fault::not_found) << "no file, none behind it";
+    EXPECT_EQ(sources.follow(2, piece).error(), base::Fault::not_found)
+        << "no file, none behind it";
     EXPECT_EQ(std::remove(file.c_str()), 0);
 }
 

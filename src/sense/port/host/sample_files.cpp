@@ -43,9 +43,11 @@ base::Result<void> SampleFiles::read(std::size_t channel, std::span<std::uint16_
     return {};
 }
 
-base::Result<std::size_t> SampleFiles::take(std::size_t channel, std::span<std::uint16_t> counts) {
+base::Result<std::size_t> SampleFiles::follow(
+    std::size_t channel, std::span<std::uint16_t> counts
+) {
     const auto found = files_.find(channel);
-    if (found == files_.end()) return others_.take(channel, counts);
+    if (found == files_.end()) return others_.follow(channel, counts);
     if (counts.empty()) return std::size_t{0};
     auto bytes = std::as_writable_bytes(counts);
     std::size_t have = 0;

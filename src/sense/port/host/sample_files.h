@@ -2,7 +2,7 @@
 // after another, as a converter's buffer device (/dev/iio:device0), a pipe, or a recorded file.
 //
 // A channel that has no file here is read from the Adc behind it. A regular file begins again at
-// its end, which to take() is a hole; a device that has too few samples for a read() now is
+// its end, which to follow() is a hole; a device that has too few samples for a read() now is
 // Fault::io, which the node tells as disconnected.
 #pragma once
 
@@ -28,7 +28,7 @@ class SampleFiles final : public hal::Adc {
 
     [[nodiscard]] base::Result<void> read(std::size_t channel, std::span<std::uint16_t> counts)
         override;
-    [[nodiscard]] base::Result<std::size_t> take(
+    [[nodiscard]] base::Result<std::size_t> follow(
         std::size_t channel, std::span<std::uint16_t> counts
     ) override;
 
