@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 namespace stator::console {
 
@@ -54,6 +55,20 @@ http::Response answer(const Outcome<std::string>& done) {
         default:
             return http::problem(503, "Not now", done.error().what);
     }
+}
+
+// What ISO 20816 says of it, for the sentence; nothing where no velocity is measured.
+std::string shaking(const signal::Vibration& vibration) {
+    if (vibration.zone == signal::Zone::none) return "";
+    const std::string_view meaning = vibration.zone == signal::Zone::c   ? ", not for long"
+                                     : vibration.zone == signal::Zone::d ? ", may do damage"
+                                                                         : "";
+    return fmt::format(
+        "; vibration {:.1f} mm/s, zone {}{}",
+        vibration.velocity_mm_per_s,
+        signal::name_of(vibration.zone),
+        meaning
+    );
 }
 
 bool may_change(const std::string& role) {
@@ -133,6 +148,20 @@ Outcome<bool> Console::step(http::Server& server) {
     return worked;
 }
 
+signal::Vibration Console::vibration() const {
+    std::array<float, asset::features_max> features{};
+    features.fill(std::numeric_limits<float>::quiet_NaN());
+    const auto sensor = feed_.sensors().find(std::string{options_.asset.device.view()});
+    if (sensor == feed_.sensors().end()) return {};
+    for (std::size_t i = 0; i < options_.asset.features.size(); ++i) {
+        const auto name = asset::feature_name(options_.asset, i);
+        const auto found = sensor->second.features.find(std::string{name.view()});
+        if (found != sensor->second.features.end())
+            features.at(i) = static_cast<float>(found->second);
+    }
+    return signal::vibration_of(options_.asset, features);
+}
+
 std::string Console::sentence(std::string& condition) const {
     const std::string title{options_.asset.title.view()};
     const auto sensor = feed_.sensors().find(std::string{options_.asset.device.view()});
@@ -146,7 +175,7 @@ std::string Console::sentence(std::string& condition) const {
     }
     if (!steps_.alarm_active()) {
         condition = "healthy";
-        return title + ": healthy";
+        return title + ": healthy" + shaking(vibration());
     }
     condition = "suspected";
     std::string because;
@@ -164,6 +193,7 @@ std::string Console::sentence(std::string& condition) const {
         }
     std::string text =
         title + ": a fault is suspected" + (because.empty() ? "" : ", shown mostly by " + because);
+    text += shaking(vibration());
     if (steps_.action() == "acting") text += "; backup starting";
     if (steps_.action() == "confirmed") text += "; backup running, flow confirmed";
     if (steps_.action() == "not-observed") text += "; backup started, effect not observed";
@@ -190,6 +220,11 @@ std::string Console::overview() {
     std::string condition;
     view["sentence"] = sentence(condition);
     view["condition"] = condition;
+    if (const signal::Vibration it = vibration(); it.zone != signal::Zone::none)
+        view["vibration"] = {
+            {"velocity_mm_per_s", it.velocity_mm_per_s},
+            {"zone", std::string{signal::name_of(it.zone)}}
+        };
     view["badge"] = options_.badge;
     view["limit"] = options_.asset.severity_potential;
     view["plant"] = static_cast<bool>(links_.plant);

@@ -17,6 +17,7 @@
 #include "act/console/sessions.h"
 #include "act/console/steps.h"
 #include "shared/asset/asset.h"
+#include "shared/signal/zone.h"
 #include "shared/wire/topics.h"
 #include "store/stream/source.h"
 #include "world/doors/doors.h"
@@ -83,6 +84,8 @@ class Console {
     );
     [[nodiscard]] http::Response change(const http::Request& request, const std::string& role);
     [[nodiscard]] std::string sentence(std::string& condition) const;
+    // Of the last reading, as the device itself judges it.
+    [[nodiscard]] signal::Vibration vibration() const;
     [[nodiscard]] Outcome<bool> drain(stream::Source& source);
 
     doors::Doors& doors_;

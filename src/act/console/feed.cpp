@@ -58,6 +58,10 @@ void Feed::on_record(const log::Record& record) {
     for (const auto& [name, value] : message.items())
         if (value.is_number() && std::ranges::find(not_channels, name) == not_channels.end())
             sensor.values[name] = value.get<double>();
+    if (const auto features = message.find("features");
+        features != message.end() && features->is_object())
+        for (const auto& [name, value] : features->items())
+            if (value.is_number()) sensor.features[name] = value.get<double>();
     if (const auto value = message.find("inference"); value != message.end() && value->is_number())
         sensor.level1 = value->get<double>();
     remember(std::move(sensor), device);

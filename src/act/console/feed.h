@@ -21,6 +21,7 @@ namespace stator::console {
 struct Sensor {  // the last that was heard of a device
     std::int64_t last_unix_ms = 0;
     std::map<std::string, double> values;
+    std::map<std::string, double> features;
     std::optional<double> level1;
     std::uint64_t readings = 0;
 };

@@ -6,17 +6,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace stator::config {
 namespace {
 
+using asset::Sampling;
 using asset::Statistic;
 
-constexpr const char* profile_name = "shaded-pole-motor";
+struct Profile {
+    std::string_view name;
+    asset::Asset (*make)();
+};
 
-Statistic primary_of(asset::Sampling sampling) {
-    return sampling == asset::Sampling::slow ? Statistic::mean : Statistic::rms;
+// One that begins like another stands behind it.
+constexpr std::array<Profile, 3> profiles{{
+    {"shaded-pole-motor", asset::shaded_pole_motor},
+    {"condition-monitoring", asset::condition_monitoring},
+    {"reference", asset::reference},
+}};
+
+std::optional<Sampling> sampling_named(std::string_view name) {
+    for (const Sampling it : {Sampling::slow, Sampling::waveform, Sampling::reference})
+        if (asset::name_of(it) == name) return it;
+    return std::nullopt;
 }
 
 std::optional<Statistic> statistic_named(std::string_view name) {
@@ -49,6 +63,56 @@ void read_interlock(Members& members, interlock::Rules& rules) {
         );
     if (rules.dead_man_ms < rules.min_on_ms)
         members.wrong("backup_dead_man_ms", "is less than backup_min_on_ms");
+}
+
+// Of the velocity RMS, mm/s: ISO 10816-1:1995, table B.1.
+struct VibrationClass {
+    std::string_view name;
+    asset::ZoneLimits limits;
+};
+
+constexpr std::array<VibrationClass, 4> vibration_classes{{
+    {"I", {.b_mm_per_s = 0.71F, .c_mm_per_s = 1.8F, .d_mm_per_s = 4.5F}},
+    {"II", {.b_mm_per_s = 1.12F, .c_mm_per_s = 2.8F, .d_mm_per_s = 7.1F}},
+    {"III", {.b_mm_per_s = 1.8F, .c_mm_per_s = 4.5F, .d_mm_per_s = 11.2F}},
+    {"IV", {.b_mm_per_s = 2.8F, .c_mm_per_s = 7.1F, .d_mm_per_s = 18.0F}},
+}};
+
+void read_zones(Members& members, asset::ZoneLimits& zones) {
+    std::string name;
+    members.text("vibration_class", name);
+    const auto known = std::ranges::find(vibration_classes, name, &VibrationClass::name);
+    if (known != vibration_classes.end())
+        zones = known->limits;
+    else if (!name.empty())
+        members.wrong("vibration_class", "must be I, II, III or IV (ISO 10816-1)");
+    constexpr float most = 1'000.0F;
+    members.number("zone_b_mm_per_s", zones.b_mm_per_s, 0.0F, most);
+    members.number("zone_c_mm_per_s", zones.c_mm_per_s, 0.0F, most);
+    members.number("zone_d_mm_per_s", zones.d_mm_per_s, 0.0F, most);
+    if (zones.c_mm_per_s <= zones.b_mm_per_s)
+        members.wrong("zone_c_mm_per_s", "must be more than zone_b_mm_per_s");
+    if (zones.d_mm_per_s <= zones.c_mm_per_s)
+        members.wrong("zone_d_mm_per_s", "must be more than zone_c_mm_per_s");
+}
+
+void read_rotor(Members& members, asset::Rotor& rotor) {
+    members.whole("pole_pairs", rotor.pole_pairs, std::uint8_t{1}, std::uint8_t{12});
+    members.number("slip_max", rotor.slip_max, 0.01F, 0.3F);
+    // Or the sidebands of the slip could lie where those of the rotation are looked for.
+    const float most = 1.0F / (2.0F * static_cast<float>(rotor.pole_pairs) + 1.0F);
+    if (rotor.slip_max >= most)
+        members.wrong(
+            "slip_max",
+            fmt::format("must be less than {:.3f} with pole_pairs = {}", most, rotor.pole_pairs)
+        );
+}
+
+void read_arithmetic(Members& members, asset::Arithmetic& arithmetic) {
+    std::string name = "float";
+    members.text("arithmetic", name);
+    if (name != "float" && name != "q15") members.wrong("arithmetic", "must be float or q15");
+    arithmetic = name == "q15" ? asset::Arithmetic::q15 : asset::Arithmetic::floating;
 }
 
 class ChannelReader {
@@ -87,13 +151,13 @@ class ChannelReader {
 
   private:
     void read_sampling(asset::Channel& channel, bool is_new) {
-        const std::string was = channel.sampling == asset::Sampling::slow ? "slow" : "waveform";
-        std::string sampling = was;
-        members_.text("sampling", sampling);
-        if (sampling != "slow" && sampling != "waveform")
-            members_.wrong("sampling", "must be slow or waveform");
-        if (!is_new && sampling != was) members_.wrong("sampling", "is " + was + " in the profile");
-        channel.sampling = sampling == "slow" ? asset::Sampling::slow : asset::Sampling::waveform;
+        const std::string was{asset::name_of(channel.sampling)};
+        std::string name = was;
+        members_.text("sampling", name);
+        const auto sampling = sampling_named(name);
+        if (!sampling) return members_.wrong("sampling", "must be slow, waveform or reference");
+        if (!is_new && name != was) members_.wrong("sampling", "is " + was + " in the profile");
+        channel.sampling = *sampling;
     }
 
     void read_calibration(asset::Channel& channel) {
@@ -120,8 +184,8 @@ class ChannelReader {
     }
 
     void read_statistics(std::uint8_t index) {
-        const asset::Sampling sampling = asset_.channels[index].sampling;
-        add({.channel = index, .statistic = primary_of(sampling)}, "name");
+        const Sampling sampling = asset_.channels[index].sampling;
+        add({.channel = index, .statistic = asset::primary_of(sampling)}, "name");
         const toml::node* node = members_.find("statistics");
         if (node == nullptr) return;
         const toml::array* list = node->as_array();
@@ -131,7 +195,7 @@ class ChannelReader {
             const auto statistic = statistic_named(name);
             if (!statistic)
                 return members_.wrong("statistics", "has \"" + name + "\", which is none");
-            if (sampling == asset::Sampling::slow && *statistic >= Statistic::peak_hz)
+            if (!asset::offers(sampling, *statistic))
                 return members_.wrong("statistics", "has " + name + ", which needs a waveform");
             add({.channel = index, .statistic = *statistic}, "statistics");
         }
@@ -185,6 +249,14 @@ bool begins_like(const asset::Asset& asset, const asset::Asset& profile) {
     return true;
 }
 
+// The longest it begins like; null when it is none's.
+const Profile* profile_of(const asset::Asset& asset) {
+    const Profile* best = nullptr;
+    for (const Profile& profile : profiles)
+        if (begins_like(asset, profile.make())) best = &profile;
+    return best;
+}
+
 // What differs from what it would be without a word.
 std::string channel_toml(
     const asset::Asset& asset, std::size_t index, const asset::Channel& base, std::size_t known
@@ -195,7 +267,8 @@ std::string channel_toml(
         if (value != usual) text += fmt::format("{} = {}\n", key, value);
     };
     if (!(it.unit == base.unit)) text += fmt::format("unit = \"{}\"\n", it.unit.view());
-    if (it.sampling != base.sampling) text += "sampling = \"waveform\"\n";
+    if (it.sampling != base.sampling)
+        text += fmt::format("sampling = \"{}\"\n", asset::name_of(it.sampling));
     say("zero_counts", it.calibration.zero_counts, base.calibration.zero_counts);
     say("unit_per_count", it.calibration.unit_per_count, base.calibration.unit_per_count);
     say("offset", it.calibration.offset, base.calibration.offset);
@@ -206,7 +279,8 @@ std::string channel_toml(
     std::string statistics;
     for (std::size_t i = known; i < asset.features.size(); ++i) {
         const asset::Feature& feature = asset.features[i];
-        if (feature.channel != index || feature.statistic == primary_of(it.sampling)) continue;
+        if (feature.channel != index || feature.statistic == asset::primary_of(it.sampling))
+            continue;
         statistics += fmt::format(
             "{}\"{}\"", statistics.empty() ? "" : ", ", asset::name_of(feature.statistic)
         );
@@ -222,10 +296,13 @@ Outcome<asset::Asset> read_asset(const toml::table& table, const std::string& fi
     asset::Asset made;
     std::string profile;
     members.text("profile", profile);
-    if (profile == profile_name)
-        made = asset::shaded_pole_motor();
+    const auto known = std::ranges::find(profiles, profile, &Profile::name);
+    if (known != profiles.end())
+        made = known->make();
     else if (!profile.empty())
-        members.wrong("profile", fmt::format("is not known; there is {}", profile_name));
+        members.wrong(
+            "profile", "is not known; there are shaded-pole-motor, condition-monitoring, reference"
+        );
     members.text("id", made.id);
     if (made.id.empty()) members.wrong("id", "is missing");
     members.rename(fmt::format("asset {}", made.id.view()));
@@ -241,14 +318,18 @@ Outcome<asset::Asset> read_asset(const toml::table& table, const std::string& fi
     members.number("severity_potential", made.severity_potential, 0.0F, 1.0F);
     members.number("severity_imminent", made.severity_imminent, 0.0F, 1.0F);
     read_interlock(members, made.interlock);
+    read_zones(members, made.zones);
+    read_rotor(members, made.rotor);
+    read_arithmetic(members, made.arithmetic);
     if (auto done = read_channels(members, made, file); !done) return std::unexpected(done.error());
     if (auto done = members.finish(); !done) return std::unexpected(done.error());
     return made;
 }
 
 std::string asset_toml(const asset::Asset& asset) {
-    const asset::Asset profile = asset::shaded_pole_motor();
-    const bool known = begins_like(asset, profile);
+    const Profile* const its = profile_of(asset);
+    const bool known = its != nullptr;
+    const asset::Asset profile = known ? its->make() : asset::Asset{};
     const interlock::Rules& rules = asset.interlock;
     std::string text = fmt::format(
         "\n[[asset]]\nid = \"{}\"\ntitle = \"{}\"\ndevice = \"{}\"\nclass = \"{}\"\n{}"
@@ -258,12 +339,15 @@ std::string asset_toml(const asset::Asset& asset) {
         "severity_potential = {}\nseverity_imminent = {}\n"
         "backup_min_on_ms = {}\nbackup_min_off_ms = {}\nbackup_starts_per_hour = {}\n"
         "backup_dead_man_ms = {}  # without being asked for again; 0: none\n"
-        "backup_request_expiry_ms = {}  # an older request starts nothing\n",
+        "backup_request_expiry_ms = {}  # an older request starts nothing\n"
+        "zone_b_mm_per_s = {}  # velocity RMS from which on the vibration is in ISO 20816's zone "
+        "B\n"
+        "zone_c_mm_per_s = {}\nzone_d_mm_per_s = {}\n",
         asset.id.view(),
         asset.title.view(),
         asset.device.view(),
         asset.device_class.view(),
-        known ? fmt::format("profile = \"{}\"\n", profile_name) : "",
+        known ? fmt::format("profile = \"{}\"\n", its->name) : "",
         asset.mode == asset::Mode::act ? "act" : "observe",
         asset.effect_flow_min,
         asset.effect_timeout_ms,
@@ -273,19 +357,27 @@ std::string asset_toml(const asset::Asset& asset) {
         rules.min_off_ms,
         rules.starts_per_hour,
         rules.dead_man_ms,
-        rules.expiry_ms
+        rules.expiry_ms,
+        asset.zones.b_mm_per_s,
+        asset.zones.c_mm_per_s,
+        asset.zones.d_mm_per_s
     );
+    if (asset.rotor.pole_pairs != profile.rotor.pole_pairs)
+        text += fmt::format("pole_pairs = {}\n", asset.rotor.pole_pairs);
+    if (asset.rotor.slip_max != profile.rotor.slip_max)
+        text += fmt::format("slip_max = {}\n", asset.rotor.slip_max);
+    if (asset.arithmetic == asset::Arithmetic::q15) text += "arithmetic = \"q15\"\n";
     for (std::size_t i = 0; i < asset.channels.size(); ++i) {
         const bool of_profile = known && i < profile.channels.size();
-        const std::string its = channel_toml(
+        const std::string lines = channel_toml(
             asset,
             i,
             of_profile ? profile.channels[i] : asset::Channel{},
             known ? profile.features.size() : 0
         );
-        if (of_profile && its.empty()) continue;
+        if (of_profile && lines.empty()) continue;
         text += fmt::format("[[asset.channel]]\nname = \"{}\"\n", asset.channels[i].name.view());
-        text += its;
+        text += lines;
     }
     return text;
 }

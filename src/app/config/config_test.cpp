@@ -1,5 +1,6 @@
 #include "app/config/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace stator::config {
@@ -100,6 +101,91 @@ TEST(Config, FurtherStatisticsOfAChannelBecomeFeaturesBehindTheProfiles) {
     for (std::size_t i = 12; i < made.features.size(); ++i)
         names += std::string{asset::feature_name(made, i).view()} + ' ';
     EXPECT_EQ(names, "current_crest current_peak_hz pressure pressure_peak ");
+}
+
+TEST(Config, AProfileIsChosenByItsName) {
+    for (const auto& [name, made] :
+         {std::pair{"condition-monitoring", asset::condition_monitoring()},
+          std::pair{"reference", asset::reference()}}) {
+        Config before;
+        const std::string lines = fmt::format("[[asset]]\nid = \"a\"\nprofile = \"{}\"\n", name);
+        ASSERT_TRUE(read_toml(before, lines, "f"));
+        EXPECT_EQ(asset::feature_set_hash(before.assets.at(0)), asset::feature_set_hash(made));
+        EXPECT_EQ(before.assets.at(0).channels[0].sampling, made.channels[0].sampling);
+        const std::string toml = default_toml(before, false);
+        EXPECT_NE(toml.find(fmt::format("profile = \"{}\"\n", name)), std::string::npos) << toml;
+        Config after;
+        ASSERT_TRUE(read_toml(after, toml, "f"));
+        EXPECT_EQ(default_toml(after, false), toml);
+    }
+    Config config;
+    const auto done = read_toml(config, "[[asset]]\nid = \"a\"\nprofile = \"pump\"\n", "f");
+    ASSERT_FALSE(done);
+    EXPECT_EQ(
+        done.error().what,
+        "f:3: asset: profile is not known; there are shaded-pole-motor, condition-monitoring, "
+        "reference"
+    );
+}
+
+TEST(Config, TheZonesLimitsAreAClasssOrOnesOwn) {
+    EXPECT_EQ(asset_with("").zones, asset::ZoneLimits{});
+    EXPECT_EQ(asset_with("vibration_class = \"II\"\n").zones.d_mm_per_s, 7.1F);
+    const auto own = asset_with("vibration_class = \"III\"\nzone_b_mm_per_s = 1.5\n").zones;
+    EXPECT_EQ(
+        own, (asset::ZoneLimits{.b_mm_per_s = 1.5F, .c_mm_per_s = 4.5F, .d_mm_per_s = 11.2F})
+    );
+    EXPECT_EQ(
+        wrong_with("vibration_class = \"V\"\n"),
+        "stator.toml:4: asset a: vibration_class must be I, II, III or IV (ISO 10816-1)"
+    );
+    EXPECT_EQ(
+        wrong_with("zone_c_mm_per_s = 0.5\n"),
+        "stator.toml:4: asset a: zone_c_mm_per_s must be more than zone_b_mm_per_s"
+    );
+    EXPECT_NE(wrong_with("zone_d_mm_per_s = 1.8\n"), "");
+    EXPECT_NE(wrong_with("zone_b_mm_per_s = -1\n"), "");
+}
+
+TEST(Config, TheRotorAndTheArithmeticAreKeysOfTheAsset) {
+    const asset::Asset plain = asset_with("");
+    EXPECT_EQ(plain.rotor.pole_pairs, 1U);
+    EXPECT_EQ(plain.arithmetic, asset::Arithmetic::floating);
+    const std::string lines = "pole_pairs = 2\nslip_max = 0.1\narithmetic = \"q15\"\n";
+    const asset::Asset made = asset_with(lines);
+    EXPECT_EQ(made.rotor.pole_pairs, 2U);
+    EXPECT_EQ(made.rotor.slip_max, 0.1F);
+    EXPECT_EQ(made.arithmetic, asset::Arithmetic::q15);
+    Config before;
+    before.assets.push_back(made);
+    Config after;
+    ASSERT_TRUE(read_toml(after, default_toml(before, false), "f"));
+    EXPECT_EQ(after.assets.at(0).rotor.pole_pairs, 2U);
+    EXPECT_EQ(after.assets.at(0).rotor.slip_max, 0.1F);
+    EXPECT_EQ(after.assets.at(0).arithmetic, asset::Arithmetic::q15);
+    EXPECT_EQ(
+        wrong_with("pole_pairs = 2\nslip_max = 0.2\n"),
+        "stator.toml:5: asset a: slip_max must be less than 0.200 with pole_pairs = 2"
+    );
+    EXPECT_EQ(
+        wrong_with("arithmetic = \"int8\"\n"),
+        "stator.toml:4: asset a: arithmetic must be float or q15"
+    );
+}
+
+TEST(Config, AReferencesFrameHasAPeakAndNoBands) {
+    const auto with = [](const std::string& statistic) {
+        return wrong_with(
+            "[[asset.channel]]\nname = \"flow\"\nsampling = \"reference\"\nstatistics = [\"" +
+            statistic + "\"]\n"
+        );
+    };
+    EXPECT_EQ(with("peak_hz"), "");
+    EXPECT_EQ(
+        with("band_low"),
+        "stator.toml:7: channel flow: statistics has band_low, which needs a waveform"
+    );
+    EXPECT_NE(with("line_hz"), "");
 }
 
 TEST(Config, WhatIsWrongWithAChannelIsNamedWithFileAndLine) {

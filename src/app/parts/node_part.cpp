@@ -76,6 +76,14 @@ class NodePart final : public MachinePart {
         metrics_.set("stator_node_model_release", status.release);
         metrics_.set("stator_node_value", static_cast<double>(status.value));
         metrics_.set("stator_node_alarm", status.alarm ? 1 : 0);
+        if (status.vibration.zone != signal::Zone::none) {
+            const auto velocity = static_cast<double>(status.vibration.velocity_mm_per_s);
+            metrics_.set("stator_node_vibration_velocity_mm_per_s", velocity);
+            metrics_.set(  // 1 zone A .. 4 zone D of ISO 20816
+                "stator_node_vibration_zone",
+                static_cast<double>(status.vibration.zone)
+            );
+        }
         return metrics_.render();
     }
 
@@ -163,7 +171,7 @@ Outcome<std::string> try_node(
     if (!machine) return std::unexpected(machine.error());
     auto sources = open_sources(options, **asset, (*machine)->adc());
     if (!sources) return std::unexpected(sources.error());
-    return try_channels(**sources, **asset);
+    return try_channels(doors.clock, **sources, **asset);
 }
 
 Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions options) {

@@ -3,13 +3,17 @@
 
 #include "sense/hal/machine.h"
 #include "shared/asset/asset.h"
+#include "world/clock/clock.h"
 
 #include <string>
 
 namespace stator::parts {
 
 // One line a channel: its counts' least, mean and most, its primary value with the unit, and what
-// is wrong with the sensor, if something is.
-[[nodiscard]] std::string try_channels(hal::Adc& adc, const asset::Asset& asset);
+// is wrong with the sensor, if something is. Then its further features, and the zone of the
+// vibration. Features that need a long window take five seconds.
+[[nodiscard]] std::string try_channels(
+    clock::Clock& clock, hal::Adc& adc, const asset::Asset& asset
+);
 
 }  // namespace stator::parts

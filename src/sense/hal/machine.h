@@ -1,7 +1,8 @@
 // The machine's side of the device: samples in, actuators out. A simulated motor is one more port.
 //
 // Adc gives raw counts of one channel at the sampling rate; nothing above it knows where they come
-// from. Bounded, no heap.
+// from. A channel is asked either for frames, each a look of its own, or for all that comes.
+// Bounded, no heap.
 #pragma once
 
 #include "shared/base/result.h"
@@ -20,6 +21,15 @@ class Adc {
     [[nodiscard]] virtual base::Result<void> read(
         std::size_t channel, std::span<std::uint16_t> counts
     ) = 0;
+
+    // What came of the channel since the last follow(), in order and without a hole: how many, at
+    // most counts.size(); never waits. Fault::closed: there is a hole here, what comes next begins
+    // anew. Fault::not_found: this port gives frames alone.
+    [[nodiscard]] virtual base::Result<std::size_t> follow(
+        std::size_t /*channel*/, std::span<std::uint16_t> /*counts*/
+    ) {
+        return std::unexpected{base::Fault::not_found};
+    }
 
   protected:
     ~Adc() = default;

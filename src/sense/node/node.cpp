@@ -20,7 +20,7 @@ Node::Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory
       courier_{hal_, config_, outbox_},
       engine_{asset_, hal_.verifier, memory.arenas, config_.level},
       activation_{hal_, config_, asset.device.view(), slots_.known_active()},
-      sampling_{hal_.adc, asset_, memory.counts},
+      sampling_{hal_.adc, asset_, memory.counts, memory.extractor},
       actor_{hal_, asset_, config_, outbox_},
       updater_{hal_, asset_, config_, slots_, engine_, outbox_, memory.envelope},
       firmware_{hal_, config_, outbox_} {
@@ -216,6 +216,7 @@ void Node::read() {
     reading.clock_synced = hal_.time.synced();
     reading.features.fill(std::nanf(""));
     const bool whole = sampling_.read(reading.features, now_us_);
+    vibration_ = signal::vibration_of(asset_, reading.features);
     tell_sensor_faults();
     ++readings_;
     firmware_.count_reading();
@@ -295,6 +296,7 @@ Status Node::status() const {
         .update = updater_.state(),
         .firmware = firmware_.state(),
         .actor = actor_.state(),
+        .vibration = vibration_,
     };
 }
 

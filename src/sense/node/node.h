@@ -21,6 +21,7 @@
 #include "sense/node/slots.h"
 #include "sense/node/updater.h"
 #include "shared/asset/asset.h"
+#include "shared/signal/zone.h"
 #include "shared/wire/messages.h"
 
 #include <array>
@@ -35,8 +36,9 @@ struct Memory {
     std::span<WaitingReading> readings;
     std::span<WaitingDeviceEvent> events;
     Engine::Arenas arenas;
-    std::span<char> envelope;         // the largest manifest
-    std::span<std::uint16_t> counts;  // the longest frame: signal::waveform_samples
+    std::span<char> envelope;                // the largest manifest
+    std::span<std::uint16_t> counts;         // the longest frame: signal::waveform_samples
+    signal::Extractor* extractor = nullptr;  // of a port that can do more than extract()
 };
 
 struct Status {  // for a port's own display and for tests
@@ -56,6 +58,7 @@ struct Status {  // for a port's own display and for tests
     UpdateState update = UpdateState::idle;
     FirmwareUpdate firmware = FirmwareUpdate::idle;
     ActorState actor = ActorState::idle;
+    signal::Vibration vibration;  // of the last reading
 };
 
 class Node final : private Encoder {
@@ -119,6 +122,7 @@ class Node final : private Encoder {
     std::uint64_t readings_skipped_ = 0;
     bool alarm_ = false;
     float value_ = 0.0F;
+    signal::Vibration vibration_;
     std::int64_t announced_us_ = 0;
     std::array<wire::FileName, 8> models_;  // that readings waiting may name; [0] is none
     std::uint8_t model_ = 0;

@@ -1,5 +1,8 @@
 #include "sense/node/node_fixture_test.h"
 
+#include <cmath>
+#include <numbers>
+
 namespace stator::node {
 namespace {
 
@@ -290,6 +293,33 @@ TEST_F(NodeTest, ARestartForgetsNeitherTheStartsOfTheLastHourNorALockOut) {
     command("backup-on");
     EXPECT_TRUE(machine_.actuators.pump);
     static_cast<void>(told("action"));
+}
+
+// 0.3 g at 160 Hz are 2.1 mm/s.
+TEST_F(NodeTest, TheVibrationsZoneIsThatOfTheLastReading) {
+    asset::Channel shaft = channel("shaft");
+    shaft.sampling = asset::Sampling::waveform;
+    shaft.calibration = {.zero_counts = 2'048.0F, .unit_per_count = 0.001F};
+    ASSERT_TRUE(asset_.channels.push_back(shaft));
+    ASSERT_TRUE(asset_.features.push_back({2, asset::Statistic::velocity_rms}));
+    double amplitude_g = 0.3;
+    machine_.adc.make = [&](std::size_t index, std::span<std::uint16_t> counts) {
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+            constexpr double turn = 2.0 * std::numbers::pi * 160.0 / signal::sampling_rate_hz;
+            const double wave = index == 2 ? std::sin(turn * static_cast<double>(i)) : 0.0;
+            counts[i] = static_cast<std::uint16_t>(2'048.0 + 1'000.0 * amplitude_g * wave);
+        }
+    };
+    EXPECT_EQ((run(0), node_->status().vibration.zone), signal::Zone::none);
+    run(1'000);
+    EXPECT_EQ(node_->status().vibration.zone, signal::Zone::c);
+    EXPECT_NEAR(node_->status().vibration.velocity_mm_per_s, 2.07F, 0.05F);
+    amplitude_g = 0.05;
+    run(200);
+    EXPECT_EQ(node_->status().vibration.zone, signal::Zone::a);
+    machine_.adc.make = nullptr;  // the converter is gone
+    run(200);
+    EXPECT_EQ(node_->status().vibration.zone, signal::Zone::none);
 }
 
 TEST_F(NodeTest, ABootThatCannotBeCountedPublishesNothing) {

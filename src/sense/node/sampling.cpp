@@ -23,8 +23,13 @@ SensorFault on_the_wire(signal::SensorFault fault) {
     return SensorFault::none;
 }
 
-Sampling::Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts)
-    : adc_{adc}, asset_{asset}, counts_{counts} {
+Sampling::Sampling(
+    hal::Adc& adc,
+    const asset::Asset& asset,
+    std::span<std::uint16_t> counts,
+    signal::Extractor* extractor
+)
+    : adc_{adc}, asset_{asset}, counts_{counts}, extractor_{extractor} {
     for ([[maybe_unused]] const auto& channel : asset.channels)
         assert(counts_.size() >= signal::frame_samples(channel.sampling));
 }
@@ -34,7 +39,11 @@ SensorFault Sampling::read_channel(
 ) {
     const asset::Channel& it = asset_.channels[channel];
     const auto frame = counts_.first(signal::frame_samples(it.sampling));
-    if (!adc_.read(channel, frame)) return SensorFault::disconnected;
+    if (const auto got = adc_.read(channel, frame); !got) {
+        // A signal that has just begun: its features are missing, and nothing is wrong.
+        if (got.error() == base::Fault::again) return SensorFault::none;
+        return SensorFault::disconnected;
+    }
     const auto fault = signal::sensor_fault(it.sampling, frame, it.counts_max);
     if (fault != signal::SensorFault::none) return on_the_wire(fault);
     if (it.sampling == asset::Sampling::slow) {
@@ -42,9 +51,11 @@ SensorFault Sampling::read_channel(
         if (it.stuck_after_s != 0 && still_us >= std::int64_t{it.stuck_after_s} * 1'000'000)
             return SensorFault::stuck;
     }
-    signal::extract(asset_, channel, frame, workspace_, features);
-    const auto primary =
-        it.sampling == asset::Sampling::slow ? asset::Statistic::mean : asset::Statistic::rms;
+    if (extractor_ == nullptr)
+        signal::extract(asset_, channel, frame, workspace_, features);
+    else
+        extractor_->extract(asset_, channel, frame, workspace_, features);
+    const auto primary = asset::primary_of(it.sampling);
     for (std::size_t i = 0; i < asset_.features.size(); ++i) {
         const asset::Feature& feature = asset_.features[i];
         if (feature.channel != channel || feature.statistic != primary) continue;

@@ -21,8 +21,13 @@ namespace stator::node {
 
 class Sampling {
   public:
-    // `counts`: room for the longest frame.
-    Sampling(hal::Adc& adc, const asset::Asset& asset, std::span<std::uint16_t> counts);
+    // `counts`: room for the longest frame. `extractor`: null: signal::extract().
+    Sampling(
+        hal::Adc& adc,
+        const asset::Asset& asset,
+        std::span<std::uint16_t> counts,
+        signal::Extractor* extractor
+    );
 
     // False when a feature is missing. `features` has room for features_max.
     [[nodiscard]] bool read(std::span<float> features, std::int64_t now_us);
@@ -38,6 +43,7 @@ class Sampling {
     hal::Adc& adc_;
     const asset::Asset& asset_;
     std::span<std::uint16_t> counts_;
+    signal::Extractor* extractor_;
     signal::Workspace workspace_;
     std::array<signal::Stillness, asset::channels_max> stillness_;
     std::array<wire::SensorFault, asset::channels_max> faults_{};

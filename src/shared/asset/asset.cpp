@@ -7,6 +7,18 @@
 
 namespace stator::asset {
 
+std::string_view name_of(Sampling sampling) {
+    switch (sampling) {
+        case Sampling::slow:
+            return "slow";
+        case Sampling::waveform:
+            return "waveform";
+        case Sampling::reference:
+            return "reference";
+    }
+    return "unknown";
+}
+
 std::string_view name_of(Statistic statistic) {
     switch (statistic) {
         case Statistic::mean:
@@ -29,6 +41,14 @@ std::string_view name_of(Statistic statistic) {
             return "band_high";
         case Statistic::velocity_rms:
             return "velocity_rms";
+        case Statistic::line_hz:
+            return "line_hz";
+        case Statistic::line_rms:
+            return "line_rms";
+        case Statistic::rotation_sideband_db:
+            return "rotation_sideband_db";
+        case Statistic::slip_sideband_db:
+            return "slip_sideband_db";
     }
     return "unknown";
 }
@@ -37,12 +57,36 @@ base::FixedString<2 * name_bytes_max> feature_name(const Asset& asset, std::size
     const Feature& it = asset.features[feature];
     const Channel& channel = asset.channels[it.channel];
     base::FixedString<2 * name_bytes_max> name{channel.name.view()};
-    const Statistic primary = channel.sampling == Sampling::slow ? Statistic::mean : Statistic::rms;
-    if (it.statistic == primary) return name;
+    if (it.statistic == primary_of(channel.sampling)) return name;
     const bool fits = name.append("_") && name.append(name_of(it.statistic));
     assert(fits);
     static_cast<void>(fits);
     return name;
+}
+
+std::string_view unit_of(const Asset& asset, std::size_t feature) {
+    const Feature& it = asset.features[feature];
+    switch (it.statistic) {
+        case Statistic::crest:
+        case Statistic::kurtosis:
+            return {};
+        case Statistic::peak_hz:
+        case Statistic::line_hz:
+            return "Hz";
+        case Statistic::velocity_rms:
+            return "mm/s";
+        case Statistic::rotation_sideband_db:
+        case Statistic::slip_sideband_db:
+            return "dB";
+        default:
+            return asset.channels[it.channel].unit.view();
+    }
+}
+
+bool needs_long_window(const Asset& asset, std::size_t channel) {
+    for (const Feature& feature : asset.features)
+        if (feature.channel == channel && needs_long_window(feature.statistic)) return true;
+    return false;
 }
 
 std::uint32_t feature_set_hash(const Asset& asset) {
@@ -125,6 +169,40 @@ Asset shaded_pole_motor() {
     assert(fits);
     static_cast<void>(fits);
     asset.effect_flow_min = 6.0F;
+    return asset;
+}
+
+Asset condition_monitoring() {
+    Asset asset = shaded_pole_motor();
+    bool fits = true;
+    for (const Statistic statistic :
+         {Statistic::line_hz,
+          Statistic::line_rms,
+          Statistic::rotation_sideband_db,
+          Statistic::slip_sideband_db})
+        fits = asset.features.push_back({.channel = 0, .statistic = statistic}) && fits;
+    assert(fits);
+    static_cast<void>(fits);
+    return asset;
+}
+
+Asset reference() {
+    Asset asset = shaded_pole_motor();
+    asset.features = {};
+    bool fits = true;
+    for (std::uint8_t i = 0; i < asset.channels.size(); ++i) {
+        Channel& channel = asset.channels[i];
+        if (channel.sampling == Sampling::waveform) channel.sampling = Sampling::reference;
+        fits =
+            asset.features.push_back({.channel = i, .statistic = primary_of(channel.sampling)}) &&
+            fits;
+    }
+    for (std::uint8_t i = 0; i < asset.channels.size(); ++i)
+        if (asset.channels[i].sampling == Sampling::reference)
+            fits =
+                asset.features.push_back({.channel = i, .statistic = Statistic::peak_hz}) && fits;
+    assert(fits);
+    static_cast<void>(fits);
     return asset;
 }
 

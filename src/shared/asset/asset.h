@@ -22,9 +22,12 @@ inline constexpr std::size_t name_bytes_max = 32;
 using Name = base::FixedString<name_bytes_max>;
 
 enum class Sampling : std::uint8_t {
-    slow,      // a mean of a frame: temperature, pressure, flow
-    waveform,  // a window at the sampling rate: current, vibration, sound
+    slow,       // a mean of a frame: temperature, pressure, flow
+    waveform,   // a window at the sampling rate: current, vibration, sound
+    reference,  // a waveform as the reference design takes it: 64 samples, 4.9 ms
 };
+
+[[nodiscard]] std::string_view name_of(Sampling sampling);
 
 enum class Statistic : std::uint8_t {
     mean,          // primary of slow channels
@@ -37,9 +40,29 @@ enum class Statistic : std::uint8_t {
     band_mid,      // 500 Hz .. 2 kHz
     band_high,     // 2 kHz .. Nyquist
     velocity_rms,  // mm/s, 10 Hz .. 1 kHz, of an acceleration in g (ISO 20816)
+    // The rest are a motor's current seen over 3.5 s without a hole (shared/signal/signature.h).
+    line_hz,               // of the mains
+    line_rms,              // of the current at that frequency alone
+    rotation_sideband_db,  // at line +- rotation, over the line: eccentricity, imbalance
+    slip_sideband_db,      // at line (1 +- 2 slip), over the line: broken bars
 };
 
 [[nodiscard]] std::string_view name_of(Statistic statistic);
+
+[[nodiscard]] constexpr bool needs_long_window(Statistic statistic) {
+    return statistic >= Statistic::line_hz;
+}
+
+// Whether a channel of that sampling can have it.
+[[nodiscard]] constexpr bool offers(Sampling sampling, Statistic statistic) {
+    if (statistic < Statistic::peak_hz || sampling == Sampling::waveform) return true;
+    return sampling == Sampling::reference && statistic == Statistic::peak_hz;
+}
+
+// Without more words: what a channel's own name stands for.
+[[nodiscard]] constexpr Statistic primary_of(Sampling sampling) {
+    return sampling == Sampling::slow ? Statistic::mean : Statistic::rms;
+}
 
 // physical = (counts - zero_counts) * unit_per_count + offset
 struct Calibration {
@@ -67,6 +90,26 @@ struct Feature {
 
 enum class Mode : std::uint8_t { observe, act };  // observe: no actuation
 
+// In what frames are reckoned; q15: 16-bit integers, for a chip without an FPU.
+enum class Arithmetic : std::uint8_t { floating, q15 };
+
+// Of the motor whose current is watched: where the sidebands of its rotor are looked for.
+struct Rotor {
+    std::uint8_t pole_pairs = 1;
+    float slip_max = 0.15F;  // of the synchronous speed, under full load and more
+};
+
+// From where on a velocity RMS is in zone B, C, D; below the first it is in A. What the zones mean
+// stands in shared/signal/zone.h. Default: ISO 10816-1:1995, table B.1 (kept as guidance by ISO
+// 20816-1:2016), class I: electric motors up to 15 kW.
+struct ZoneLimits {
+    float b_mm_per_s = 0.71F;
+    float c_mm_per_s = 1.8F;
+    float d_mm_per_s = 4.5F;
+
+    bool operator==(const ZoneLimits&) const = default;
+};
+
 struct Asset {
     Name id;
     Name title;         // for people: "Pump 1"
@@ -80,11 +123,19 @@ struct Asset {
     float effect_flow_min = 0.0F;  // the backup pump works when its flow reaches this, l/min
     std::uint32_t effect_timeout_ms = 5000;
     interlock::Rules interlock;  // of the backup line
+    ZoneLimits zones;            // of every channel with a velocity_rms
+    Rotor rotor;
+    Arithmetic arithmetic = Arithmetic::floating;
 };
+
+[[nodiscard]] bool needs_long_window(const Asset& asset, std::size_t channel);
 
 [[nodiscard]] base::FixedString<2 * name_bytes_max> feature_name(
     const Asset& asset, std::size_t feature
 );
+
+// For people: the channel's own, or what the statistic makes of it; empty for a ratio.
+[[nodiscard]] std::string_view unit_of(const Asset& asset, std::size_t feature);
 
 // CRC-32C over the feature names, each followed by '\n'; written as 8 lower-case hex digits.
 [[nodiscard]] std::uint32_t feature_set_hash(const Asset& asset);
@@ -92,5 +143,12 @@ struct Asset {
 // The motor of the reference bill of materials: current (A), temperature (degC), vibration (g) and
 // sound (Pa) in the contract's order, and the condition-monitoring features made of them.
 [[nodiscard]] Asset shaded_pole_motor();
+
+// The same, and what its current says of its rotor: needs a port that gives a signal without holes.
+[[nodiscard]] Asset condition_monitoring();
+
+// The reference design's own features of the same channels: frames of 64 samples, and of each but
+// the temperature the frequency of the largest spectral line.
+[[nodiscard]] Asset reference();
 
 }  // namespace stator::asset

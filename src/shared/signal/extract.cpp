@@ -11,8 +11,6 @@ namespace {
 
 using asset::Statistic;
 
-constexpr float line_hz = static_cast<float>(sampling_rate_hz / fft_samples_max);
-
 struct Moments {
     float mean = 0.0F;
     float rms = 0.0F;  // mean removed
@@ -49,7 +47,12 @@ struct Band {
     float high_hz;
 };
 
+float line_step_hz(std::span<const float> packed) {
+    return static_cast<float>(sampling_rate_hz) / static_cast<float>(packed.size());
+}
+
 float band_power(std::span<const float> packed, Band band, bool as_velocity) {
+    const float line_hz = line_step_hz(packed);
     float sum = 0.0F;
     for (std::size_t k = 1; k < packed.size() / 2; ++k) {
         const float hz = static_cast<float>(k) * line_hz;
@@ -65,7 +68,7 @@ float band_power(std::span<const float> packed, Band band, bool as_velocity) {
 float spectral(Statistic statistic, std::span<const float> packed) {
     switch (statistic) {
         case Statistic::peak_hz:
-            return peak_line(packed) * line_hz;
+            return peak_line(packed) * line_step_hz(packed);
         case Statistic::band_low:
             return std::sqrt(band_power(packed, {10.0F, 500.0F}, false));
         case Statistic::band_mid:
@@ -123,6 +126,8 @@ void extract(
     const std::span<float> samples = std::span{workspace.samples}.first(counts.size());
     for (std::size_t i = 0; i < counts.size(); ++i)
         samples[i] = physical(counts[i], it.calibration);
+    const std::size_t lines = std::min(samples.size(), fft_samples_max);
+    const std::span<float> spectrum = std::span{workspace.spectrum}.first(lines);
     const Moments moments = moments_of(samples);
     bool transformed = false;
     for (std::size_t i = 0; i < asset.features.size(); ++i) {
@@ -132,30 +137,19 @@ void extract(
             features[i] = moment(feature.statistic, moments);
             continue;
         }
-        if (it.sampling == asset::Sampling::slow) {
+        if (asset::needs_long_window(feature.statistic)) continue;
+        if (!asset::offers(it.sampling, feature.statistic)) {
             features[i] = 0.0F;
             continue;
         }
         if (!transformed) {
-            std::copy_n(samples.begin(), fft_samples_max, workspace.spectrum.begin());
-            hamming(workspace.spectrum);
-            real_fft(workspace.spectrum);
+            std::copy_n(samples.begin(), spectrum.size(), spectrum.begin());
+            hamming(spectrum);
+            real_fft(spectrum);
             transformed = true;
         }
-        features[i] = spectral(feature.statistic, workspace.spectrum);
+        features[i] = spectral(feature.statistic, spectrum);
     }
-}
-
-float reference_peak_hz(
-    std::span<const std::uint16_t, 64> counts, const asset::Calibration& calibration
-) {
-    std::array<float, 64> samples{};
-    for (std::size_t i = 0; i < counts.size(); ++i)
-        samples[i] = physical(counts[i], calibration);
-    static_cast<void>(moments_of(samples));  // removes the mean
-    hamming(samples);
-    real_fft(samples);
-    return peak_line(samples) * static_cast<float>(sampling_rate_hz / 64.0);
 }
 
 }  // namespace stator::signal

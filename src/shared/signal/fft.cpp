@@ -126,6 +126,10 @@ float peak_line(std::span<const float> packed) {
     std::size_t best = 1;
     for (std::size_t k = 2; k < last; ++k)
         if (power(packed, k) > power(packed, best)) best = k;
+    return peak_line(packed, best);
+}
+
+float peak_line(std::span<const float> packed, std::size_t best) {
     const auto level = [&](std::size_t k) {
         constexpr double floor_power = 1e-30;
         return base::logarithm(static_cast<double>(power(packed, k)) + floor_power);

@@ -27,5 +27,7 @@ void real_fft(std::span<float> samples);
 // Frequency of the largest line above line 0, in lines, by a parabola through the logarithms of it
 // and its neighbours (within a tenth of a line for one tone under a Hamming window).
 [[nodiscard]] float peak_line(std::span<const float> packed);
+// The same of the line that is said to be largest, 0 < `best` < n/2.
+[[nodiscard]] float peak_line(std::span<const float> packed, std::size_t best);
 
 }  // namespace stator::signal

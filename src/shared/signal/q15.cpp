@@ -165,13 +165,14 @@ std::int32_t level(std::uint32_t value) {
     return made;
 }
 
-// sqrt(sum of powers) to RMS: sqrt(2 / (n * window's power)), the power being 0.3974 n.
-Scaled as_amplitude(std::uint64_t sixteenths, int exponent, std::size_t samples) {
+// sqrt(sum of powers) to RMS: sqrt(2 / (n * window's power)), the power being 0.3974 n. `root` has
+// so many bits behind the point.
+Scaled as_amplitude(std::uint64_t root, int bits, int exponent, std::size_t samples) {
     constexpr std::uint64_t factor = 36'756;  // sqrt(2 / 0.3974) * 2^14
     const int log2_samples = std::countr_zero(samples);
     return {
-        .value = static_cast<std::uint32_t>((sixteenths * factor + (1U << 13U)) >> 14U),
-        .exponent = exponent - 4 - log2_samples,
+        .value = static_cast<std::uint32_t>((root * factor + (1U << 13U)) >> 14U),
+        .exponent = exponent - bits - log2_samples,
     };
 }
 
@@ -206,6 +207,34 @@ Block block_of(std::span<const std::uint16_t> counts, std::span<std::int16_t> bl
     }
     made.rms = {.value = root((squares << 8U) / count), .exponent = made.exponent - 4};
     return made;
+}
+
+std::uint32_t peak_of(std::span<const std::int16_t> block) {
+    std::uint32_t peak = 0;
+    for (const std::int16_t x : block)
+        peak = std::max(peak, static_cast<std::uint32_t>(x < 0 ? -x : x));
+    return peak;
+}
+
+std::uint32_t kurtosis_4096ths(std::span<const std::int16_t> block) {
+    constexpr unsigned lost = 6;
+    std::uint64_t second = 0;  // below 2^42
+    std::uint64_t fourth = 0;  // below 2^60
+    for (const std::int16_t x : block) {
+        const std::uint32_t square = square_of(x, 0);
+        const std::uint64_t short_square = (square + (1U << (lost - 1))) >> lost;
+        second += square;
+        fourth += short_square * short_square;
+    }
+    if (second == 0) return 0;
+    // n fourth / second^2, where second must be as short as the squares were.
+    const std::uint64_t count = block.size();
+    const std::uint64_t mean_square = (second << 2U) / count;  // 2^-2 steps squared, below 2^33
+    const std::uint64_t mean_fourth = fourth / count;          // 2^(2 lost)
+    if (mean_square == 0) return 0;
+    // fourth 2^12 / (mean_square 2^-2)^2 * 2^12: in two divisions, neither of which overflows.
+    const auto whole = (mean_fourth << 14U) / mean_square;
+    return static_cast<std::uint32_t>((whole << 14U) / mean_square);
 }
 
 Spectrum transform(std::span<std::int16_t> samples, int exponent) {
@@ -275,7 +304,25 @@ Scaled amplitude(
     std::uint64_t sum = 0;
     for (std::size_t k = first; k < end; ++k)
         sum += power(packed, k);
-    return as_amplitude(root(sum << 8U), spectrum.exponent, packed.size());
+    return as_amplitude(root(sum << 8U), 4, spectrum.exponent, packed.size());
+}
+
+Scaled integrated(
+    std::span<const std::int16_t> packed,
+    const Spectrum& spectrum,
+    std::size_t first,
+    std::size_t end
+) {
+    assert(first >= 1 && end <= packed.size() / 2);
+    // Powers are below 2^31, and 1 + 1/4 + 1/9 + ... below 2: the sum stays below 2^56.
+    constexpr std::uint32_t one_bits = 24;
+    std::uint64_t sum = 0;
+    for (std::size_t k = first; k < end; ++k) {
+        const auto number = static_cast<std::uint32_t>(k);
+        const std::uint32_t square = number * number;
+        sum += std::uint64_t{power(packed, k)} * (((1U << one_bits) + square / 2) / square);
+    }
+    return as_amplitude(root(sum), one_bits / 2, spectrum.exponent, packed.size());
 }
 
 // The error of the lines of a band is no longer than that of all n/2 lines, rms * sqrt(n/2); one
@@ -283,7 +330,7 @@ Scaled amplitude(
 Scaled amplitude_error(const Spectrum& spectrum, std::size_t samples) {
     const std::uint64_t squared =
         std::uint64_t{spectrum.rms_error_256ths} * spectrum.rms_error_256ths * (samples / 2);
-    return as_amplitude(root(squared) / 16 + 2, spectrum.exponent, samples);
+    return as_amplitude(root(squared) / 16 + 2, 4, spectrum.exponent, samples);
 }
 
 }  // namespace stator::signal::q15

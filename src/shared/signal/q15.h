@@ -1,5 +1,5 @@
-// Q15 is the reference profile in 16-bit integers, for chips without an FPU: mean, RMS, spectrum,
-// peak and bands of a frame, the same bits on every processor.
+// Q15 is a frame's arithmetic in 16-bit integers, for chips without an FPU: mean, RMS, kurtosis,
+// spectrum, peak, bands and velocity, the same bits on every processor.
 //
 // Numbers are blocks: integers below 2^15 and one exponent, value * 2^exponent in ADC counts. The
 // transform scales a stage only when it could overflow (block floating point) and says how far it
@@ -40,6 +40,12 @@ struct Block {
 // zeros. `block` has the size of `counts`, 1 .. frame_max: asserted.
 [[nodiscard]] Block block_of(std::span<const std::uint16_t> counts, std::span<std::int16_t> block);
 
+// Of a block, its mean removed. The largest |x|, in steps.
+[[nodiscard]] std::uint32_t peak_of(std::span<const std::int16_t> block);
+// The fourth standardised moment, in 1/4096; 0 of a block of zeros. Squares lose 6 bits, so that
+// their squares fit: within 1/1000 of it where the RMS is at least 1/64 of the peak.
+[[nodiscard]] std::uint32_t kurtosis_4096ths(std::span<const std::int16_t> block);
+
 struct Spectrum {
     int exponent = 0;
     std::uint32_t rms_error_256ths = 0;    // over all lines, in steps of 2^exponent
@@ -65,7 +71,15 @@ struct Spectrum {
     std::size_t first,
     std::size_t end
 );
-// The most by which any amplitude() of this spectrum of `samples` can be off.
+// The same with each line divided by its number: the RMS of the signal's integral over time, but
+// for 2 pi times the lines' distance.
+[[nodiscard]] Scaled integrated(
+    std::span<const std::int16_t> packed,
+    const Spectrum& spectrum,
+    std::size_t first,
+    std::size_t end
+);
+// The most by which any amplitude() or integrated() of this spectrum of `samples` can be off.
 [[nodiscard]] Scaled amplitude_error(const Spectrum& spectrum, std::size_t samples);
 
 }  // namespace stator::signal::q15

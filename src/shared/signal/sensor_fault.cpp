@@ -28,7 +28,7 @@ SensorFault sensor_fault(
     if (at_rail == counts.size()) return SensorFault::disconnected;
     if (at_rail * 10 >= counts.size()) return SensorFault::saturated;
     // A slow value may well be the same for 5 ms; a microphone that hears nothing at all is dead.
-    if (sampling == asset::Sampling::waveform && low == high) return SensorFault::stuck;
+    if (sampling != asset::Sampling::slow && low == high) return SensorFault::stuck;
     if (high - low <= counts_max / 4) return SensorFault::none;
     const bool noisy = sampling == asset::Sampling::slow || jumps(counts, counts_max / 4);
     return noisy ? SensorFault::noisy : SensorFault::none;

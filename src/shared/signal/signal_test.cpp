@@ -155,15 +155,22 @@ TEST(Extract, ASlowChannelIsAMean) {
 }
 
 TEST(Extract, TheReferenceProfileFindsAToneIn64Samples) {
-    std::array<std::uint16_t, 64> counts{};
-    for (const double hz : {900.0, 1500.0, 3111.0}) {
-        for (std::size_t i = 0; i < 64; ++i)
+    const asset::Asset motor = asset::reference();
+    ASSERT_EQ(asset::feature_name(motor, 5).view(), "vibration_peak_hz");
+    const asset::Channel& vibration = motor.channels[2];
+    std::array<std::uint16_t, reference_samples> counts{};
+    Workspace workspace;
+    std::vector<float> features(motor.features.size());
+    for (double hz = 700.0; hz < 5'900.0; hz += 37.0) {
+        for (std::size_t i = 0; i < counts.size(); ++i)
             counts[i] = static_cast<std::uint16_t>(std::lround(
                 2048 + 900 * std::sin(2 * pi * hz * static_cast<double>(i) / sampling_rate_hz)
             ));
-        EXPECT_NEAR(
-            reference_peak_hz(counts, {.zero_counts = 2048}), hz, 0.1 * sampling_rate_hz / 64
-        );
+        extract(motor, 2, counts, workspace, features);
+        ASSERT_NEAR(features[5], hz, 0.1 * sampling_rate_hz / 64);
+        const double rms_g =
+            900 * static_cast<double>(vibration.calibration.unit_per_count) / std::sqrt(2.0);
+        ASSERT_NEAR(features[2], rms_g, 0.1 * rms_g);  // 64 samples are no whole periods
     }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace stator::plant {
 
@@ -83,6 +84,7 @@ Plant::Condition Plant::condition() const {
     made.sound_noise_pa =
         travel * (0.055 + 0.012 * load_ + 0.02 * overload + 0.16 * blocked + 0.05 * bearing);
     made.hum = travel * (1.0 + 0.03 * load_ + 0.5 * overload);
+    made.eccentricity = 0.004 + 0.04 * imbalance;
     return made;
 }
 
@@ -159,11 +161,16 @@ void Plant::write_current(std::span<std::uint16_t> counts, const asset::Calibrat
     Oscillator first{mains_hz, rate_hz, start};
     Oscillator third{3.0 * mains_hz, rate_hz, 3.0 * start + 0.4};
     Oscillator fifth{5.0 * mains_hz, rate_hz, 5.0 * start + 1.1};
+    Oscillator rotor{
+        now.rotation_hz, rate_hz, taken_ ? begin(rotor_, now.rotation_hz, counts.size()) : 0.0
+    };
+    const double depth = taken_ ? now.eccentricity : 0.0;
     // RMS of 1, 0.12, 0.05 is 1.0084: the fundamental carries the rest.
     const double amplitude = now.current_a * std::numbers::sqrt2 / 1.0084;
     for (std::uint16_t& count : counts)
         count = counts_of(
-            amplitude * (first.next() + 0.12 * third.next() + 0.05 * fifth.next()),
+            amplitude * (1.0 + depth * rotor.next()) *
+                (first.next() + 0.12 * third.next() + 0.05 * fifth.next()),
             calibration,
             noise_
         );
@@ -242,6 +249,17 @@ base::Result<void> Plant::read(std::size_t channel, std::span<std::uint16_t> cou
     }
     spoil(sensor_faults_[channel], counts, it.counts_max);
     return {};
+}
+
+base::Result<std::size_t> Plant::follow(std::size_t channel, std::span<std::uint16_t> counts) {
+    if (counts.empty()) return std::size_t{0};
+    const bool was_gapless = std::exchange(gapless_, true);
+    taken_ = true;
+    const auto done = read(channel, counts);
+    taken_ = false;
+    gapless_ = was_gapless;
+    if (!done) return std::unexpected{done.error()};
+    return counts.size();
 }
 
 void Plant::set_sensor_fault(std::size_t channel, signal::SensorFault fault) {

@@ -76,6 +76,10 @@ class Plant final : public hal::Adc, public hal::Actuators {
 
     base::Result<void> read(std::size_t channel, std::span<std::uint16_t> counts) override;
 
+    // Pieces of one signal. Only here does the current show the rotor: at the line +- the rotation,
+    // the more the less it is balanced. A frame of 100 ms could not tell that from the line.
+    base::Result<std::size_t> follow(std::size_t channel, std::span<std::uint16_t> counts) override;
+
     void set_valve_degrees(std::uint8_t degrees) override { valve_degrees_ = degrees; }
 
     void set_backup_pump(bool on) override { pump_on_ = on; }
@@ -92,7 +96,8 @@ class Plant final : public hal::Adc, public hal::Actuators {
         double impacts_g = 0.0;
         double vibration_noise_g = 0.0;
         double sound_noise_pa = 0.0;
-        double hum = 1.0;  // relative
+        double hum = 1.0;           // relative
+        double eccentricity = 0.0;  // of the current's amplitude, at the rotation
     };
 
     [[nodiscard]] double severity_of(Kind kind) const;
@@ -124,7 +129,9 @@ class Plant final : public hal::Adc, public hal::Actuators {
     double frame_degc_ = 0.0;
     double load_ = 0.0;
     bool gapless_ = false;
+    bool taken_ = false;
     Wave current_;
+    Wave rotor_;
     std::array<Wave, 3> vibration_;
     std::array<Wave, 2> sound_;
     Resonance housing_ = quiet_housing();

@@ -2,6 +2,7 @@
 
 #include "sense/hal/conformance.h"
 #include "shared/signal/extract.h"
+#include "shared/signal/long_window.h"
 
 #include <Eigen/Dense>
 #include <gtest/gtest.h>
@@ -91,6 +92,41 @@ TEST(Plant, GaplessReadsArePiecesOfOneSignal) {
         if (channel != 1) {
             EXPECT_GT(most_apart(false), 10) << channel;
         }
+    }
+}
+
+// 3.5 s of a current that is taken whole, in pieces.
+std::array<float, asset::features_max> taken(Plant& plant, const asset::Asset& asset) {
+    signal::LongWindow window{asset.channels[0].calibration};
+    std::array<std::uint16_t, 262> piece{};
+    while (!window.full()) {
+        EXPECT_EQ(plant.follow(0, piece), piece.size());
+        window.push(piece);
+    }
+    static signal::Workspace workspace;
+    std::array<float, asset::features_max> features{};
+    window.features(asset, 0, workspace, features);
+    return features;
+}
+
+TEST(Plant, TheCurrentThatIsTakenShowsAnImbalancedRotorAndNoOtherFaultDoes) {
+    const asset::Asset asset = asset::condition_monitoring();
+    constexpr std::size_t line_hz = 12;
+    constexpr std::size_t rotation_db = 14;
+    Plant healthy{7, asset};
+    const auto before = taken(healthy, asset);
+    EXPECT_NEAR(before[line_hz], 50.0, 0.03);
+    EXPECT_NEAR(before[rotation_db], 20.0 * std::log10(0.004) - 3.0, 1.0);
+    for (const Kind kind :
+         {Kind::bearing_wear, Kind::imbalance, Kind::overload, Kind::blocked_flow}) {
+        Plant plant{7, asset};
+        plant.break_with(kind, 100.0);
+        plant.advance_to(101.0);
+        const float rise_db = taken(plant, asset)[rotation_db] - before[rotation_db];
+        if (kind == Kind::imbalance)
+            EXPECT_NEAR(rise_db, 20.0 * std::log10(11.0), 1.0);
+        else
+            EXPECT_LT(std::fabs(rise_db), 2.0F) << name_of(kind);
     }
 }
 

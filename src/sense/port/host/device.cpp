@@ -1,9 +1,11 @@
 #include "sense/port/host/device.h"
 
 #include "sense/factory/model.h"
+#include "sense/node/gapless.h"
 #include "sense/port/host/factory_model.h"
 #include "sense/port/host/file_flash.h"
 #include "sense/port/host/http_fetch.h"
+#include "sense/port/host/long_windows.h"
 #include "sense/port/host/mqtt_link.h"
 #include "sense/port/host/signature.h"
 
@@ -95,6 +97,7 @@ struct Device::Parts {
               options.provisioning.devices_url,
               options.provisioning.models_url
           },
+          clock{doors.clock},
           time{doors.clock},
           entropy{doors.chance},
           log{doors.journal, options.provisioning.device},
@@ -106,9 +109,11 @@ struct Device::Parts {
               std::vector<std::byte>(options.arena_bytes)
           },
           envelope(bundle::envelope_bytes_max),
-          counts(signal::waveform_samples) {
+          counts(signal::waveform_samples),
+          windows{long_windows_of(options.asset)},
+          signals{adc, options.asset, windows} {
         const hal::Hal hal{
-            adc,
+            signals,
             actuators,
             *flash,
             link,
@@ -132,6 +137,7 @@ struct Device::Parts {
                 .arenas = {arenas[0], arenas[1]},
                 .envelope = envelope,
                 .counts = counts,
+                .extractor = &signals,
             }
         );
     }
@@ -142,6 +148,7 @@ struct Device::Parts {
     std::string factory_model;           // none: empty
     MqttLink link;
     HttpFetch fetch;
+    clock::Clock& clock;
     HostTime time;
     HostEntropy entropy;
     hal::CountingWatchdog watchdog;
@@ -152,6 +159,8 @@ struct Device::Parts {
     std::array<std::vector<std::byte>, 2> arenas;
     std::vector<char> envelope;
     std::vector<std::uint16_t> counts;
+    std::vector<signal::LongWindow> windows;
+    node::Gapless signals;
     std::optional<node::Node> node;
 };
 
@@ -183,7 +192,7 @@ Outcome<std::unique_ptr<Device>> Device::make(
     }
     auto factory_model = factory_model_in(doors, options.directory);
     if (!factory_model) return std::unexpected{factory_model.error()};
-    return std::unique_ptr<Device>{new Device{std::make_unique<Parts>(
+    auto parts = std::make_unique<Parts>(
         doors,
         std::move(options),
         *credential,
@@ -192,10 +201,20 @@ Outcome<std::unique_ptr<Device>> Device::make(
         *std::move(factory_model),
         adc,
         actuators
-    )}};
+    );
+    if (const std::string channel{parts->signals.missing()}; !channel.empty())
+        return fail(
+            base::Fault::bad_input,
+            "channel " + channel +
+                ": line_hz, line_rms and the sidebands need its signal without "
+                "holes, which this machine does not give (stator node --source " +
+                channel + "=FILE)"
+        );
+    return std::unique_ptr<Device>{new Device{std::move(parts)}};
 }
 
 bool Device::step() {
+    parts_->signals.tend(parts_->clock.monotonic_us());
     return parts_->node->step();
 }
 

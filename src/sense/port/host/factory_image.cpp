@@ -21,6 +21,17 @@ std::vector<std::byte> firmware_area(const std::string& firmware) {
     return area;
 }
 
+// What of the asset a board's firmware does not do; empty when it does all.
+std::string beyond_a_board(const asset::Asset& asset) {
+    if (asset.arithmetic != asset::Arithmetic::floating) return "arithmetic = \"q15\"";
+    for (const asset::Channel& channel : asset.channels)
+        if (channel.sampling == asset::Sampling::reference) return "sampling = \"reference\"";
+    for (const asset::Feature& feature : asset.features)
+        if (asset::needs_long_window(feature.statistic))
+            return std::string{asset::name_of(feature.statistic)};
+    return {};
+}
+
 }  // namespace
 
 Outcome<void> write_factory_image(
@@ -30,6 +41,12 @@ Outcome<void> write_factory_image(
     const FactoryFacts& facts,
     const std::string& file
 ) {
+    if (const std::string what = beyond_a_board(facts.asset); !what.empty())
+        return fail(
+            base::Fault::bad_input,
+            "asset " + std::string{facts.asset.id.view()} + ": " + what +
+                " is made on the host port alone, not on this board"
+        );
     const auto ca = doors.disk.read_all(credential.ca_file, pem_bytes_max);
     if (!ca) return std::unexpected{ca.error()};
     const auto certificate = doors.disk.read_all(credential.certificate_file, pem_bytes_max);

@@ -15,8 +15,13 @@
 #include "world/tls/simulated.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -94,6 +99,61 @@ TEST(SampleFiles, ConformAsAPortsConvertersMust) {
     std::vector<std::uint16_t> frame(signal::waveform_samples);
     EXPECT_EQ(hal::check_adc(sources, 3, 4095, frame), "");
     EXPECT_EQ(std::remove(path.c_str()), 0);
+}
+
+// A pipe gives what has come, in the middle of a sample too; a file's end is a hole.
+TEST(SampleFiles, WhatIsTakenIsEverySampleInItsOrder) {
+    class Others final : public hal::Adc {
+      public:
+        base::Result<void> read(std::size_t, std::span<std::uint16_t>) override { return {}; }
+    };
+
+    const std::string pipe = testing::TempDir() + "sample_files_pipe";
+    const std::string file = testing::TempDir() + "sample_files_whole";
+    std::remove(pipe.c_str());
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    Others others;
+    SampleFiles sources{others};
+    ASSERT_TRUE(sources.open(0, pipe));
+    const int writer = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+    ASSERT_GE(writer, 0);
+    std::vector<std::uint16_t> got;
+    std::array<std::uint16_t, 7> piece{};
+    std::vector<std::uint16_t> given(1'000);
+    for (std::size_t i = 0; i < given.size(); ++i)
+        given[i] = static_cast<std::uint16_t>(i);
+    const auto bytes = std::as_bytes(std::span{given});
+    EXPECT_EQ(sources.follow(0, piece), 0U) << "nothing has come";
+    for (std::size_t at = 0; at < bytes.size();) {
+        const std::size_t some = std::min<std::size_t>(1 + at % 9, bytes.size() - at);
+        ASSERT_EQ(::write(writer, &bytes[at], some), static_cast<ssize_t>(some));
+        at += some;
+        for (;;) {
+            const auto count = sources.follow(0, piece);
+            ASSERT_TRUE(count);
+            if (*count == 0) break;
+            got.insert(
+                got.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count)
+            );
+        }
+    }
+    EXPECT_EQ(got, given);
+    ::close(writer);
+    EXPECT_EQ(std::remove(pipe.c_str()), 0);
+
+    std::FILE* out = std::fopen(file.c_str(), "wb");
+    ASSERT_NE(out, nullptr);
+    ASSERT_EQ(std::fwrite(given.data(), 2, 10, out), 10U);
+    ASSERT_EQ(std::fclose(out), 0);
+    ASSERT_TRUE(sources.open(1, file));
+    EXPECT_EQ(sources.follow(1, piece), 7U);
+    EXPECT_EQ(sources.follow(1, piece), 3U);
+    EXPECT_EQ(sources.follow(1, piece).error(), base::Fault::closed);
+    EXPECT_EQ(sources.follow(1, piece), 7U);
+    EXPECT_EQ(piece[0], 0U);
+    EXPECT_EQ(sources.follow(2, piece).error(), base::Fault::not_found)
+        << "no file, none behind it";
+    EXPECT_EQ(std::remove(file.c_str()), 0);
 }
 
 // The disk's own idea of a power cut below the flash: unsynced bytes are there, gone or torn.

@@ -43,4 +43,24 @@ base::Result<void> SampleFiles::read(std::size_t channel, std::span<std::uint16_
     return {};
 }
 
+base::Result<std::size_t> SampleFiles::follow(
+    std::size_t channel, std::span<std::uint16_t> counts
+) {
+    const auto found = files_.find(channel);
+    if (found == files_.end()) return others_.follow(channel, counts);
+    if (counts.empty()) return std::size_t{0};
+    auto bytes = std::as_writable_bytes(counts);
+    std::size_t have = 0;
+    if (const auto half = halves_.find(channel); half != halves_.end()) {
+        bytes[have++] = half->second;
+        halves_.erase(half);
+    }
+    const auto got = ::read(found->second, &bytes[have], bytes.size() - have);
+    if (got == 0 && ::lseek(found->second, 0, SEEK_SET) == 0)
+        return std::unexpected{base::Fault::closed};
+    if (got > 0) have += static_cast<std::size_t>(got);
+    if (have % 2 != 0) halves_[channel] = bytes[have - 1];
+    return have / 2;
+}
+
 }  // namespace stator::host
