@@ -35,6 +35,10 @@ SensorFault Sampling::read_channel(
     const asset::Channel& it = asset_.channels[channel];
     const auto frame = counts_.first(signal::frame_samples(it.sampling));
     if (!adc_.read(channel, frame)) return SensorFault::disconnected;
+    if (channel == keeps_ && frame.size() == keeps_into_.size()) {
+        std::ranges::copy(frame, keeps_into_.begin());
+        kept_ = channel;
+    }
     const auto fault = signal::sensor_fault(it.sampling, frame, it.counts_max);
     if (fault != signal::SensorFault::none) return on_the_wire(fault);
     if (it.sampling == asset::Sampling::slow) {
@@ -57,6 +61,7 @@ SensorFault Sampling::read_channel(
 
 bool Sampling::read(std::span<float> features, std::int64_t now_us) {
     bool whole = true;
+    kept_ = asset::channels_max;
     for (std::size_t channel = 0; channel < asset_.channels.size(); ++channel) {
         faults_[channel] = read_channel(channel, features, now_us);
         if (faults_[channel] == SensorFault::none) continue;
@@ -66,6 +71,11 @@ bool Sampling::read(std::span<float> features, std::int64_t now_us) {
                 features[i] = std::numeric_limits<float>::quiet_NaN();
     }
     return whole;
+}
+
+void Sampling::keep(std::size_t channel, std::span<std::uint16_t> into) {
+    keeps_ = channel;
+    keeps_into_ = into;
 }
 
 std::optional<SensorFault> Sampling::fault_news(std::size_t channel) {

@@ -106,7 +106,8 @@ struct Device::Parts {
               std::vector<std::byte>(options.arena_bytes)
           },
           envelope(bundle::envelope_bytes_max),
-          counts(signal::waveform_samples) {
+          counts(signal::waveform_samples),
+          frame(signal::waveform_samples) {
         const hal::Hal hal{
             adc,
             actuators,
@@ -132,6 +133,7 @@ struct Device::Parts {
                 .arenas = {arenas[0], arenas[1]},
                 .envelope = envelope,
                 .counts = counts,
+                .frame = frame,
             }
         );
     }
@@ -152,6 +154,7 @@ struct Device::Parts {
     std::array<std::vector<std::byte>, 2> arenas;
     std::vector<char> envelope;
     std::vector<std::uint16_t> counts;
+    std::vector<std::uint16_t> frame;
     std::optional<node::Node> node;
 };
 
