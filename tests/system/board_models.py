@@ -6,10 +6,12 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 from board_site import Board
 from firmware_build import build_firmware
+from power_cuts import PIECE
 from stator_site import Site, signed, wait_until
 
 DEVICE = "14333616"
@@ -23,6 +25,7 @@ class Registry(http.server.ThreadingHTTPServer):
     def __init__(self, site):
         super().__init__(("127.0.0.1", 0), Answer)
         self.site, self.files, self.cut, self.asked = site, {}, set(), []
+        self.furthest, self.heard = {}, threading.Condition()  # by path: byte, and when
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(site.state / "pki/server.pem", site.state / "pki/server.key")
         context.load_verify_locations(site.state / "pki/ca.pem")
@@ -33,6 +36,18 @@ class Registry(http.server.ThreadingHTTPServer):
 
     def handle_error(self, *_):  # a board that goes is no error
         pass
+
+    def note(self, path, first):
+        with self.heard:
+            self.asked.append((path, first))
+            self.furthest[path] = max(self.furthest.get(path, (-1, 0)), (first, time.monotonic()))
+            self.heard.notify_all()
+
+    def wait_for_piece(self, path, number, seconds):
+        """Until the board has asked for so many pieces of the file before this one (the first is 0)."""
+        with self.heard:
+            return self.heard.wait_for(
+                lambda: self.furthest.get(path, (-1, 0))[0] >= number * PIECE, seconds)
 
     def file(self, path):
         if path in self.files:
@@ -55,7 +70,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         first, last = map(int, re.match(r"bytes=(\d+)-(\d+)", self.headers["Range"]).groups())
-        self.server.asked.append((self.path, first))
+        self.server.note(self.path, first)
         part = body[first:last + 1]
         self.send_response(206)
         self.send_header("Content-Length", str(len(part)))
@@ -71,6 +86,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
 class BoardBesideSite(unittest.TestCase):
     """A running board that is activated; its model registry is the test's."""
 
+    environment = None  # of what writes its factory page
+    first_words = "\nactivated"
+
     @classmethod
     def setUpClass(cls):
         build_firmware()
@@ -85,14 +103,19 @@ class BoardBesideSite(unittest.TestCase):
         cls.addClassCleanup(cls.registry.server_close)
         cls.addClassCleanup(cls.registry.shutdown)
         cls.board.provision(cls.site, models_port=cls.registry.server_address[1],
-                            image=cls.firmware())
+                            image=cls.firmware(), environment=cls.environment)
+        cls.before_start()
         cls.board.start()
-        cls.wait_for_board("\nactivated")
+        cls.wait_for_board(cls.first_words)
 
     @classmethod
     def firmware(cls):
         """An image in the program's place, where a test needs another."""
         return None
+
+    @classmethod
+    def before_start(cls):
+        """Where a test needs more in the flash."""
 
     @classmethod
     def wait_for_board(cls, words):
@@ -122,13 +145,15 @@ class BoardBesideSite(unittest.TestCase):
         return signed(key or self.site.state / "pki/model-signing.key", body)
 
     def order(self, command, payload):
+        self.publish(json.dumps({"command": command, "payload": payload}))
+
+    def publish(self, payload):
         # `bridge` is a service that does not run here: nobody else's session is taken.
         pki = self.site.state / "pki"
         subprocess.run(
             ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.site.ports()["mqtts"]), "-V", "5",
              "--cafile", pki / "ca.pem", "--cert", pki / "bridge.pem", "--key", pki / "bridge.key",
-             "-i", "bridge", "-q", "1", "-t", f"stator/devices/{DEVICE}/command", "-m",
-             json.dumps({"command": command, "payload": payload})],
+             "-i", "bridge", "-q", "1", "-t", f"stator/devices/{DEVICE}/command", "-m", payload],
             check=True, timeout=30,
         )
 

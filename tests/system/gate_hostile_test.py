@@ -94,7 +94,7 @@ class Hostile(unittest.TestCase):
         self.counted(reason, before)
         self.assertRegex(self.site.broker_words(), rf"refused liar \(sensor\) on \S+: {reason}\b")
         whole = payload.decode(errors="replace") if isinstance(payload, bytes) else payload
-        for log_class in ("telemetry", "alarm", "control"):
+        for log_class in ("waveform", "telemetry", "alarm", "control"):
             stored = [line.split(" ", 4)[-1] for line in self.site.log(log_class)]
             self.assertFalse(whole in stored, f"what was refused is in the {log_class} log: {whole[:80]}")
 
@@ -129,6 +129,7 @@ class Hostile(unittest.TestCase):
     def test_topics_that_are_not_its_own(self):
         for topic, payload in (
             ("stator/devices/other/event", '{"deviceID":"other","event":"started","boot":1,"seq":1}'),
+            ("stator/devices/other/waveform", '{"deviceID":"other","boot":1,"seq":1,"counts":""}'),
             ("stator/devices/liar/stored", '{"boot":9,"seq":9}'),
             ("stator/presence/other", '{"deviceID":"other","state":"offline"}'),
             ("control-message", '{"command":"download-model","payload":"x"}'),
@@ -140,6 +141,8 @@ class Hostile(unittest.TestCase):
 
     def test_a_payload_that_speaks_for_another(self):
         self.assert_refused(DATA, reading("other", 77), "device")
+        self.assert_refused("stator/devices/liar/waveform",
+                            '{"deviceID":"other","boot":1,"seq":78,"counts":""}', "device")
 
     def test_payloads_that_are_no_message(self):
         for payload in (

@@ -105,6 +105,18 @@ class Site:
         self.process.wait(10)
         wait_until("every process to be gone", lambda: not self.pids(), 10)
 
+    def kill_broker(self):
+        """kill -9; what supervises it starts another."""
+        for pid in self.pids():
+            try:
+                name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+            except OSError:
+                continue
+            if name == "mosquitto":
+                os.kill(pid, signal.SIGKILL)
+                return
+        raise AssertionError("no broker to kill")
+
     def text(self):
         return self.output.read_text(errors="replace")
 

@@ -14,7 +14,10 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t records_at_once = 500;
-constexpr std::array<std::string_view, 3> orders{"backup-on", "backup-off", "reset"};
+constexpr std::string_view record_waveform = "record-waveform";
+constexpr std::array<std::string_view, 4> orders{
+    "backup-on", "backup-off", "reset", record_waveform
+};
 
 constexpr std::string_view schema =
     "CREATE TABLE IF NOT EXISTS commands (id TEXT PRIMARY KEY, device TEXT NOT NULL,"
@@ -56,27 +59,35 @@ Outcome<std::string> Command::order(const std::string& body, const std::string& 
     if (!asked.is_object())
         return fail(
             base::Fault::bad_input,
-            R"(send {"device":ID,"command":"backup-on"|"backup-off"|"reset"})"
+            R"(send {"device":ID,"command":"backup-on"|"backup-off"|"reset"|"record-waveform"})"
         );
     const std::string device = stator::json::text_of(asked, "device");
     const std::string command = stator::json::text_of(asked, "command");
     if (device.empty() || device.find_first_of("/+#") != std::string::npos)
         return fail(base::Fault::bad_input, "a command needs a device's id");
     if (std::ranges::find(orders, command) == orders.end())
-        return fail(base::Fault::bad_input, "a command is one of backup-on, backup-off, reset");
+        return fail(
+            base::Fault::bad_input,
+            "a command is one of backup-on, backup-off, reset, record-waveform"
+        );
+    // Its answer is the waveform: no action follows that could be waited for.
+    const bool records = command == record_waveform;
     const std::string id = fmt::format("{:016x}", doors_.chance.next_u64());
     auto transaction = database::Transaction::begin(*database_);
     if (!transaction) return std::unexpected(transaction.error());
     if (auto done = database_->execute(
             "INSERT INTO commands (id, device, command, who, state, reason, at_unix_ms)"
-            " VALUES (?,?,?,?,'accepted','',?)",
-            {id, device, command, who, doors_.clock.unix_ms()}
+            " VALUES (?,?,?,?,?,'',?)",
+            {id, device, command, who, records ? "sent" : "accepted", doors_.clock.unix_ms()}
         );
         !done)
         return std::unexpected(done.error());
     if (auto done = outbox_->enqueue(
             "stator/devices/" + device + "/command",
-            json{{"command", command}, {"payload", id}}.dump()
+            json{
+                {"command", command},
+                {"payload", records ? stator::json::text_of(asked, "channel") : id}
+            }.dump()
         );
         !done)
         return std::unexpected(done.error());

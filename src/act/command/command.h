@@ -34,7 +34,8 @@ class Command {
         Options options
     );
 
-    // {"device":ID,"command":"backup-on"|"backup-off"|"reset"} -> {"id":ID}
+    // {"device":ID,"command":"backup-on"|"backup-off"|"reset"} -> {"id":ID}; also
+    // "record-waveform", with "channel" where it is not the usual one.
     [[nodiscard]] Outcome<std::string> order(const std::string& body, const std::string& who);
     // The newest commands as a JSON array.
     [[nodiscard]] std::string commands_json();

@@ -138,6 +138,23 @@ TEST_F(CommandTest, SilenceExpiresAnOrderAndALateAnswerStillCounts) {
     EXPECT_EQ(state_of(id), "effect-not-observed ") << "what happened is told, however late";
 }
 
+TEST_F(CommandTest, AWaveformIsOrderedByItsChannelAndIsItsOwnAnswer) {
+    const auto ordered = command->order(
+        R"({"device":"pump","command":"record-waveform","channel":"sound"})", "anna"
+    );
+    ASSERT_TRUE(ordered);
+    const std::string usual = order("record-waveform");
+    pass(60 * second_us);
+    EXPECT_THAT(
+        heard,
+        ElementsAre(
+            R"(stator/devices/pump/command {"command":"record-waveform","payload":"sound"})",
+            R"(stator/devices/pump/command {"command":"record-waveform","payload":""})"
+        )
+    );
+    EXPECT_EQ(state_of(usual), "sent ") << "it does not expire";
+}
+
 TEST_F(CommandTest, WhatIsNoOrderIsRefusedAndSentToNobody) {
     for (const char* body :
          {"",

@@ -93,6 +93,7 @@ void Steps::on_record(const log::Record& record) {
         case wire::TopicKind::unknown:
         case wire::TopicKind::command:
         case wire::TopicKind::stored:
+        case wire::TopicKind::waveform:
         case wire::TopicKind::presence:
             break;
     }

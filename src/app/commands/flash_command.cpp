@@ -1,5 +1,6 @@
 #include "app/commands/commands.h"
 #include "app/commands/opened.h"
+#include "app/config/topics.h"
 #include "app/site/prepare.h"
 #include "sense/port/host/factory_image.h"
 #include "sense/port/host/factory_model.h"
@@ -164,6 +165,10 @@ int run(const std::string& state_dir, const Flashing& order) {
     facts.models_port = config->ports.models;
     facts.time_port = order.time_port;
     facts.interval_ms = config->node_interval_ms;
+    facts.waveform_interval_s = config->node_waveform_interval_s;
+    auto topics = config::wire_topics(config->topics);
+    if (!topics) return tell(topics.error());
+    facts.topics = *topics;
     if (auto done = flash(real, *config, order, facts); !done) return tell(done.error());
     fmt::print("{} is in {}\n", order.device, order.file);
     for (const factory::Assigned& one : facts.assigned)

@@ -99,6 +99,7 @@ struct Config {
     std::string learn_family = "baseline";
 
     std::uint32_t node_interval_ms = 1000;
+    std::uint32_t node_waveform_interval_s = 0;
     std::string node_device;
 
     std::uint64_t log_telemetry_bytes = 1ULL << 30U;

@@ -199,6 +199,12 @@ std::vector<Key> make_keys() {
             {})
     );
     add(key("node.interval_ms", &Config::node_interval_ms, "between two readings", {}));
+    add(
+        key("node.waveform_interval_s",
+            &Config::node_waveform_interval_s,
+            "between raw frames of a healthy machine; 0: only with an alarm, or asked for",
+            {})
+    );
     add(key("node.device", &Config::node_device, "deviceID of `stator node`", {}));
     add(key("log.telemetry_bytes", &Config::log_telemetry_bytes, "byte budget", {}));
     add(key("log.waveform_bytes", &Config::log_waveform_bytes, "byte budget", {}));

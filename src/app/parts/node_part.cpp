@@ -196,6 +196,7 @@ Made make_node(doors::Doors& doors, const config::Config& config, NodeOptions op
     device_options.provisioning = std::move(*provisioning);
     device_options.asset = *asset;
     device_options.config.interval_ms = config.node_interval_ms;
+    device_options.config.waveform_interval_s = config.node_waveform_interval_s;
     auto topics = config::wire_topics(config.topics);
     if (!topics) return std::unexpected(topics.error());
     device_options.config.topics = *topics;

@@ -43,6 +43,7 @@ std::unique_ptr<stream::Stream> kafka_stream(
     name(log::Class::control, config.topics.control);
     name(log::Class::control, "stator/devices/any/event");
     name(log::Class::control, "stator/presence/any");
+    name(log::Class::waveform, "stator/devices/any/waveform");
     return std::make_unique<stream::KafkaStream>(kafka, std::move(options));
 }
 

@@ -18,6 +18,8 @@ constexpr std::uint32_t magic = 0x5053'5453;  // "STSP"
 constexpr std::size_t head_bytes = 12;
 constexpr std::size_t field_count = 5;
 constexpr std::size_t facts_bytes_max = 8192;
+// Of the facts. 1, which they do not say, had no topics: who knows only it would take the defaults.
+constexpr std::uint32_t format = 2;
 
 void put_u32(std::span<std::byte> at, std::uint32_t value) {
     for (unsigned i = 0; i < 4; ++i)
@@ -83,8 +85,21 @@ void write_assigned(wire::Writer& writer, const AssignedDevices& assigned) {
     writer.end_array();
 }
 
+void write_topics(wire::Writer& writer, const wire::Topics& topics) {
+    writer.key("topics")
+        .begin_object()
+        .member("data", topics.data.view())
+        .member("level1", topics.inference.view())
+        .member("level2", topics.alert.view())
+        .member("control", topics.control.view())
+        .end_object();
+}
+
 Result<std::string_view> write_facts(
-    const Facts& facts, const AssignedDevices& assigned, std::span<char> into
+    const Facts& facts,
+    const AssignedDevices& assigned,
+    const wire::Topics& topics,
+    std::span<char> into
 ) {
     wire::Writer writer{into};
     writer.begin_object().member("host", facts.host.view()).key("address").begin_array();
@@ -96,7 +111,10 @@ Result<std::string_view> write_facts(
         .member("modelsPort", facts.models_port)
         .member("timePort", facts.time_port)
         .member("timeMin", facts.unix_s_min)
-        .member("intervalMS", facts.interval_ms);
+        .member("intervalMS", facts.interval_ms)
+        .member("waveformS", facts.waveform_interval_s)
+        .member("format", format);
+    write_topics(writer, topics);
     write_asset(writer, facts.asset);
     if (!assigned.empty()) write_assigned(writer, assigned);
     writer.end_object();
@@ -208,6 +226,17 @@ bool read_asset(const Value& value, asset::Asset& asset) {
            wire::valid_id(asset.device.view());
 }
 
+bool read_topics_of(const Value& facts, wire::Topics& topics) {
+    const auto names = facts.member("topics");
+    if (!names) return true;
+    Reader in{*names};
+    in.text("data", topics.data);
+    in.text("level1", topics.inference);
+    in.text("level2", topics.alert);
+    in.text("control", topics.control);
+    return in.fine() && topics.can_be();
+}
+
 bool read_facts(std::string_view json, Facts& facts) {
     const auto root = Value::parse(json, facts_bytes_max);
     if (!root) return false;
@@ -220,6 +249,11 @@ bool read_facts(std::string_view json, Facts& facts) {
     in.whole("timePort", facts.time_port, 1, port_max);
     in.whole("timeMin", facts.unix_s_min, 0, std::int64_t{1} << 40U);
     in.whole("intervalMS", facts.interval_ms, 1, 3'600'000);
+    if (root->member("waveformS")) in.whole("waveformS", facts.waveform_interval_s, 0, 30'000'000);
+    std::uint32_t its_format = 1;
+    if (root->member("format")) in.whole("format", its_format, 1, format);
+    wire::Topics topics;
+    if (!read_topics_of(*root, topics)) return false;
     const Value address = in.part("address");
     if (!in.fine() || facts.host.empty() || address.size() != facts.address.size()) return false;
     wire::Elements parts = address.elements();
@@ -236,10 +270,13 @@ bool read_facts(std::string_view json, Facts& facts) {
 }  // namespace
 
 Result<std::span<const std::byte>> write_page(
-    const Page& page, std::span<std::byte> into, const AssignedDevices& assigned
+    const Page& page,
+    std::span<std::byte> into,
+    const AssignedDevices& assigned,
+    const wire::Topics& topics
 ) {
     std::array<char, facts_bytes_max> json{};
-    const auto facts = write_facts(page.facts, assigned, json);
+    const auto facts = write_facts(page.facts, assigned, topics, json);
     if (!facts) return std::unexpected{facts.error()};
     std::size_t size = head_bytes;
     for (const std::string_view field :
@@ -284,6 +321,13 @@ Result<Page> read_page(std::span<const std::byte> flash) {
     page.key_pem = fields[3];
     page.model_public_pem = fields[4];
     return page;
+}
+
+wire::Topics read_topics(const Page& page) {
+    wire::Topics topics;
+    if (const auto root = Value::parse(page.facts_json, facts_bytes_max))
+        static_cast<void>(read_topics_of(*root, topics));
+    return topics;
 }
 
 Result<AssignedDevices> read_assigned(const Page& page) {

@@ -37,6 +37,7 @@ struct Facts {
     std::uint16_t time_port = 123;
     std::int64_t unix_s_min = 0;  // no time before this one is believed
     std::uint32_t interval_ms = 1'000;
+    std::uint32_t waveform_interval_s = 0;  // 0: only with an alarm, or asked for
 };
 
 // A device that a level-2 board judges; its asset's bands of severity.
@@ -57,14 +58,20 @@ struct Page {
     std::string_view model_public_pem;
 };
 
-// The bytes of the page in `into`; Fault::full when they do not fit. `assigned`: of a level-2
-// board, whose own id is the asset's device and whose asset is what all of them are.
+// The bytes of the page in `into`; Fault::full when they do not fit. `topics`: what the site calls
+// its four. `assigned`: of a level-2 board, whose own id is the asset's device and whose asset is
+// what all of them are.
 [[nodiscard]] base::Result<std::span<const std::byte>> write_page(
-    const Page& page, std::span<std::byte> into, const AssignedDevices& assigned = {}
+    const Page& page,
+    std::span<std::byte> into,
+    const AssignedDevices& assigned = {},
+    const wire::Topics& topics = {}
 );
 // Fault::not_found when there is none, Fault::corrupt when it is damaged, Fault::bad_input when it
 // is whole and says what cannot be. The Page points into `flash`.
 [[nodiscard]] base::Result<Page> read_page(std::span<const std::byte> flash);
+// Of a page that was read; the default names where it says none.
+[[nodiscard]] wire::Topics read_topics(const Page& page);
 // Of a page that was read. Fault::not_found when it is no level-2 board's.
 [[nodiscard]] base::Result<AssignedDevices> read_assigned(const Page& page);
 

@@ -61,14 +61,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!ends_with_zero(text, flash)) std::abort();
     std::array<std::byte, 2 * page_bytes_max> once{};
     std::array<std::byte, 2 * page_bytes_max> twice{};
-    const auto written = write_page(*page, once);
+    const auto topics = read_topics(*page);
+    if (!topics.can_be()) std::abort();
+    const auto written = write_page(*page, once, {}, topics);
     if (!written) return 0;  // numbers may be longer than they were
     const auto again = read_page(*written);
     if (!again) {
         if (written->size() <= page_bytes_max) std::abort();
         return 0;
     }
-    const auto same = write_page(*again, twice);
+    const auto same = write_page(*again, twice, {}, read_topics(*again));
     if (!same || !std::ranges::equal(*written, *same)) std::abort();
     return 0;
 }

@@ -1,8 +1,13 @@
 #include "sense/factory/page.h"
 
+#include "shared/base/crc32c.h"
+
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +35,7 @@ Page example() {
     page.facts.models_port = 30007;
     page.facts.unix_s_min = 1'767'225'600;
     page.facts.interval_ms = 25;
+    page.facts.waveform_interval_s = 3'600;
     page.ca_pem = "the CA\n";
     page.certificate_pem = "the certificate\n";
     page.key_pem = "the key\n";
@@ -109,10 +115,70 @@ TEST(FactoryPage, says_what_was_written_into_it) {
     EXPECT_EQ(asset.interlock, written.facts.asset.interlock);
     EXPECT_EQ(page->facts.address, written.facts.address);
     EXPECT_EQ(page->facts.models_port, 30007);
+    EXPECT_EQ(page->facts.waveform_interval_s, 3'600U);
     EXPECT_EQ(page->facts.unix_s_min, written.facts.unix_s_min);
     EXPECT_EQ(page->key_pem, "the key\n");
     EXPECT_EQ(page->key_pem.data()[page->key_pem.size()], '\0');  // mbedTLS wants it
     EXPECT_EQ(page->model_public_pem, "the signer's\n");
+}
+
+TEST(FactoryPage, says_what_the_site_calls_its_topics) {
+    wire::Topics topics;
+    topics.data = "plant-7/readings";
+    topics.control = "plant-7/control";
+    std::vector<std::byte> bytes(page_bytes_max);
+    ASSERT_TRUE(write_page(example(), bytes, {}, topics));
+    const auto page = read_page(bytes);
+    ASSERT_TRUE(page);
+    const auto read = read_topics(*page);
+    EXPECT_EQ(read.data.view(), "plant-7/readings");
+    EXPECT_EQ(read.control.view(), "plant-7/control");
+    EXPECT_EQ(read.inference.view(), wire::Topics{}.inference.view());
+    EXPECT_EQ(read.event_of("7").view(), "stator/devices/7/event");
+}
+
+// The facts changed as text, the head made right again.
+std::vector<std::byte> with_facts(std::string_view from, std::string_view to) {
+    const auto page = bytes_of(example());
+    std::string text{reinterpret_cast<const char*>(page.data()), page.size()};
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos);
+    text.replace(at, from.size(), to);
+    const auto put = [&](std::size_t where, std::size_t value) {
+        for (std::size_t i = 0; i < 4; ++i)
+            text[where + i] = static_cast<char>(value >> (8 * i) & 0xFFU);
+    };
+    put(12, text.find('\0', 16) + 1 - 16);
+    put(4, text.size() - 12);
+    put(8, base::crc32c(std::as_bytes(std::span{text}).subspan(12)));
+    std::vector<std::byte> bytes(text.size());
+    std::memcpy(bytes.data(), text.data(), text.size());
+    return bytes;
+}
+
+TEST(FactoryPage, of_an_earlier_release_stands_for_the_default_names) {
+    const auto page = bytes_of(example());
+    const std::string_view text{reinterpret_cast<const char*>(page.data()), page.size()};
+    const auto from = text.find(",\"waveformS\"");
+    const auto to = text.find(",\"asset\"");
+    ASSERT_LT(from, to);
+    const auto old = with_facts(text.substr(from, to - from), "");
+    const auto read = read_page(old);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read_topics(*read).data.view(), wire::Topics{}.data.view());
+}
+
+TEST(FactoryPage, of_a_later_format_or_with_names_that_cannot_be_is_refused) {
+    EXPECT_TRUE(read_page(with_facts("\"format\":2", "\"format\":1")));
+    for (const auto& [from, to] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"\"format\":2", "\"format\":3"},
+             {"\"control-message\"", "\"\""},
+             {"\"control-message\"", "\"#\""},
+             {"\"control-message\"", "\"stator/devices/7/stored\""},
+             {"\"control-message\"", "\"shaded-pole-motor-sensor_data\""},
+             {"\"control-message\"", "7"},
+         })
+        EXPECT_EQ(read_page(with_facts(from, to)).error(), base::Fault::bad_input) << to;
 }
 
 TEST(FactoryPage, begins_as_its_format_page_says) {

@@ -46,9 +46,10 @@ class Backlog {
     static constexpr std::size_t sectors_min = 8;
     static constexpr std::uint64_t reserve_numbers = 64;
 
-    struct Item {  // one of the first three
+    struct Item {  // one of the first four
         Key key;
         const Reading* reading = nullptr;
+        const Frame* frame = nullptr;         // never of the backlog: it is the first to go
         const WaitingEvent* event = nullptr;  // the gap that closes a boot
         std::string_view json;                // an event as it was
         const Origin* origin = nullptr;       // of the reading

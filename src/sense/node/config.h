@@ -15,9 +15,10 @@ struct Config {
     base::FixedString<32> firmware = STATOR_VERSION;
     wire::Word started_by;  // why it started, where the port knows
 
-    std::uint32_t level = 1;            // of the models that it runs: 1 device, 2 edge
-    std::uint32_t interval_ms = 1'000;  // between readings
-    bool listens_to_alerts = true;      // role actor
+    std::uint32_t level = 1;                // of the models that it runs: 1 device, 2 edge
+    std::uint32_t interval_ms = 1'000;      // between readings
+    std::uint32_t waveform_interval_s = 0;  // between raw frames without another cause; 0: none
+    bool listens_to_alerts = true;          // role actor
 
     std::uint32_t activation_retry_ms_min = 500;  // doubled each time, with jitter
     std::uint32_t activation_retry_ms_max = 60'000;

@@ -325,6 +325,7 @@ class Firmware final : public hal::Firmware {
 
 struct Machine {
     Flash flash{64};
+    hal::Flash* own_flash = nullptr;  // in flash's place
     Firmware firmware;
     Link link;
     Fetch fetch;
@@ -341,7 +342,7 @@ struct Machine {
         return {
             adc,
             actuators,
-            flash,
+            own_flash != nullptr ? *own_flash : flash,
             link,
             fetch,
             time,

@@ -1,3 +1,4 @@
+#include "sense/hal/trust_conformance.h"
 #include "sense/node/firmware_bank.h"
 #include "sense/node/node_fixture_test.h"
 
@@ -344,6 +345,11 @@ TEST_F(FirmwareTest, APortWithoutSlotsSaysThatItTakesNone) {
     order_firmware();
     run(1'000);
     EXPECT_EQ(told("firmware"), "refused/this device's firmware does not come over the air");
+}
+
+TEST(FakeFirmware, DoesWhatEveryFirmwareMust) {
+    fake::Firmware firmware;
+    EXPECT_EQ(hal::check_firmware(firmware), "");
 }
 
 // The sweep of issue C for the program: the power goes at every flash operation of an update, the

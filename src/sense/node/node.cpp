@@ -15,12 +15,14 @@ Node::Node(hal::Hal hal, const asset::Asset& asset, const Config& config, Memory
       event_topic_{config.topics.event_of(asset.device.view())},
       command_topic_{config.topics.command_of(asset.device.view())},
       stored_topic_{config.topics.stored_of(asset.device.view())},
+      waveform_topic_{config.topics.waveform_of(asset.device.view())},
       slots_{hal_.flash},
       outbox_{memory.readings, memory.events},
       courier_{hal_, config_, outbox_},
       engine_{asset_, hal_.verifier, memory.arenas, config_.level},
       activation_{hal_, config_, asset.device.view(), slots_.known_active()},
       sampling_{hal_.adc, asset_, memory.counts, memory.extractor},
+      recorder_{asset_, config_, sampling_, outbox_, memory.frame},
       actor_{hal_, asset_, config_, outbox_},
       updater_{hal_, asset_, config_, slots_, engine_, outbox_, memory.envelope},
       firmware_{hal_, config_, outbox_} {
@@ -183,6 +185,9 @@ void Node::hear_command(std::string_view payload, bool own) {
         case Order::unlock:
             actor_.lock_out(false, now_us_);
             break;
+        case Order::record_waveform:
+            recorder_.ask(wire::WaveformCause::order, command->payload.view(), now_us_);
+            break;
         default:
             break;
     }
@@ -215,6 +220,7 @@ void Node::read() {
     reading.time_unix_ms = hal_.time.unix_ms();
     reading.clock_synced = hal_.time.synced();
     reading.features.fill(std::nanf(""));
+    recorder_.before(now_us_);
     const bool whole = sampling_.read(reading.features, now_us_);
     vibration_ = signal::vibration_of(asset_, reading.features);
     tell_sensor_faults();
@@ -231,6 +237,8 @@ void Node::read() {
     if (whole) judge(reading);
     outbox_.push(reading);
     announce(reading, was_alarm);
+    if (alarm_ && !was_alarm) recorder_.ask(wire::WaveformCause::alarm, "", now_us_);
+    recorder_.after(reading);
 }
 
 void Node::judge(Reading& reading) {
@@ -289,6 +297,7 @@ Status Node::status() const {
         .waiting = outbox_.waiting(),
         .in_flash = outbox_.in_flash(),
         .shed = outbox_.shed_count(),
+        .waveforms_shed = outbox_.frames_shed_count(),
         .model = engine_.model(),
         .release = engine_.release(),
         .value = value_,

@@ -17,6 +17,7 @@
 #include "sense/node/engine.h"
 #include "sense/node/firmware_updater.h"
 #include "sense/node/outbox.h"
+#include "sense/node/recorder.h"
 #include "sense/node/sampling.h"
 #include "sense/node/slots.h"
 #include "sense/node/updater.h"
@@ -39,6 +40,8 @@ struct Memory {
     std::span<char> envelope;                // the largest manifest
     std::span<std::uint16_t> counts;         // the longest frame: signal::waveform_samples
     signal::Extractor* extractor = nullptr;  // of a port that can do more than extract()
+    // As large as counts, for raw frames that are sent as they are; empty: none are.
+    std::span<std::uint16_t> frame{};
 };
 
 struct Status {  // for a port's own display and for tests
@@ -51,6 +54,7 @@ struct Status {  // for a port's own display and for tests
     std::size_t waiting = 0;             // for the site to store it
     std::size_t in_flash = 0;            // of those
     std::uint64_t shed = 0;
+    std::uint64_t waveforms_shed = 0;  // of those
     std::string_view model;
     std::uint32_t release = 0;
     float value = 0.0F;
@@ -100,6 +104,7 @@ class Node final : private Encoder {
     wire::Topic event_topic_;
     wire::Topic command_topic_;
     wire::Topic stored_topic_;
+    wire::Topic waveform_topic_;
     Slots slots_;
     Outbox outbox_;
     BacklogFacts facts_;
@@ -108,6 +113,7 @@ class Node final : private Encoder {
     Engine engine_;
     Activation activation_;
     Sampling sampling_;
+    Recorder recorder_;
     Actor actor_;
     ActorMemory kept_;
     Updater updater_;

@@ -71,6 +71,7 @@ class NodeTest : public testing::Test {
                 .arenas = {std::span{arena_[0]}, std::span{arena_[1]}},
                 .envelope = envelope_,
                 .counts = counts_,
+                .frame = frame_,
             }
         );
     }
@@ -188,7 +189,8 @@ class NodeTest : public testing::Test {
     std::vector<std::vector<std::byte>> arena_;
     std::vector<char> envelope_;
     std::vector<std::uint16_t> counts_;
-    std::uint16_t level_ = 1;  // of both features; 3 and more is over the model's limit
+    std::vector<std::uint16_t> frame_;  // none, unless a test wants one
+    std::uint16_t level_ = 1;           // of both features; 3 and more is over the model's limit
     std::string factory_envelope_;
     std::string factory_tflite_;
     std::optional<Node> node_;

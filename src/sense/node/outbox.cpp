@@ -15,7 +15,36 @@ std::uint64_t Outbox::next_seq() {
     return seq_next_++;
 }
 
+bool Outbox::crowded() const {
+    const auto is = [](const auto& ring) { return ring.size() * 4 > ring.capacity() * 3; };
+    return is(readings_) || is(events_);
+}
+
+bool Outbox::is_frame(const Key& key) const {
+    return frame_ && key.boot == boot_ && key.seq == frame_->seq;
+}
+
+void Outbox::let_frame_go() {
+    give_up_seq(frame_->seq);
+    ++frames_shed_;
+    frame_.reset();
+}
+
+bool Outbox::push(const Frame& frame) {
+    if (frame_ || hold_ || crowded()) return false;
+    frame_ = {.seq = next_seq(), .body = frame};
+    return true;
+}
+
+bool Outbox::make_frame_room(wire::WaveformCause cause) {
+    if (!frame_) return true;
+    if (frame_->ever_sent || frame_->body.cause >= cause) return false;
+    let_frame_go();
+    return true;
+}
+
 void Outbox::push(const Reading& reading) {
+    if (frame_ && crowded()) let_frame_go();
     const std::uint64_t seq = next_seq();
     while (readings_.full() && move_oldest()) {
     }
@@ -32,6 +61,7 @@ void Outbox::push(const Reading& reading) {
 }
 
 void Outbox::push(const EventBody& event, std::int64_t time_unix_ms) {
+    if (frame_ && crowded()) let_frame_go();
     const std::uint64_t seq = next_seq();
     while (events_.full() && move_oldest()) {
     }
@@ -59,7 +89,7 @@ bool Outbox::make_room() {
 
 // The oldest of both rings, so that flash has everything in order. False when it cannot be kept.
 bool Outbox::move_oldest() {
-    if (backlog_ == nullptr || in_ram() == 0) return false;
+    if (backlog_ == nullptr || readings_.size() + events_.size() == 0) return false;
     const bool is_reading =
         events_.size() == 0 || (readings_.size() != 0 && readings_[0].seq < events_[0].seq);
     if (is_reading) {
@@ -79,11 +109,11 @@ bool Outbox::move_oldest() {
 }
 
 void Outbox::tend(bool leaving, std::int64_t now_ms) {
+    if (frame_ && (leaving || crowded() || (hold_ && !frame_->sent))) let_frame_go();
     if (backlog_ == nullptr) return;
-    const auto crowded = [](const auto& ring) { return ring.size() * 4 > ring.capacity() * 3; };
     const int most = leaving ? 8 : 2;
     for (int i = 0; i < most; ++i) {
-        if (!leaving && !crowded(readings_) && !crowded(events_)) break;
+        if (!leaving && !crowded()) break;
         if (!move_oldest()) break;
     }
     if (leaving && in_ram() == 0 && shed_.empty()) backlog_->end(seq_next_);
@@ -110,6 +140,8 @@ std::optional<Outbox::Item> Outbox::next(std::int64_t unix_ms) {
             item = {.key = {.boot = boot_, .seq = waiting.seq}, .event = &waiting.body};
         break;
     }
+    if (frame_ && !frame_->sent && !hold_ && (item.key.seq == 0 || frame_->seq < item.key.seq))
+        item = {.key = {.boot = boot_, .seq = frame_->seq}, .frame = &frame_->body};
     if (backlog_ != nullptr) {
         const bool urgent_waits = hold_ && item.key.seq != 0;
         if (const auto older = backlog_->next(hold_, urgent_waits, unix_ms)) return older;
@@ -143,6 +175,10 @@ void drop_stored(Ring<T>& ring, std::uint64_t seq) {
 }  // namespace
 
 void Outbox::mark_sent(const Key& key) {
+    if (is_frame(key)) {
+        frame_->sent = frame_->ever_sent = true;
+        return;
+    }
     const auto sent = [](auto& ring, std::size_t i) { ring[i].sent = ring[i].ever_sent = true; };
     const bool in_ram =
         key.boot == boot_ && (change(readings_, key.seq, sent) || change(events_, key.seq, sent));
@@ -150,6 +186,7 @@ void Outbox::mark_sent(const Key& key) {
 }
 
 void Outbox::forget(const Key& key) {
+    if (is_frame(key)) frame_.reset();
     const auto remove = [](auto& ring, std::size_t i) { ring.remove(i); };
     if (key.boot == boot_ && !change(readings_, key.seq, remove))
         static_cast<void>(change(events_, key.seq, remove));
@@ -165,6 +202,7 @@ void Outbox::mark_stored(const Key& key, bool hold) {
     if (key.boot == boot_) {
         drop_stored(readings_, key.seq);
         drop_stored(events_, key.seq);
+        if (frame_ && frame_->ever_sent && frame_->seq <= key.seq) frame_.reset();
     }
     if (backlog_ != nullptr) backlog_->mark_stored(key);
     hold_ = hold;
@@ -175,6 +213,7 @@ void Outbox::mark_landed(const Key& before) {
 }
 
 void Outbox::connection_lost() {
+    if (frame_) frame_->sent = false;
     for (std::size_t i = 0; i < readings_.size(); ++i)
         readings_[i].sent = false;
     for (std::size_t i = 0; i < events_.size(); ++i)

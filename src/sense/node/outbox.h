@@ -4,11 +4,12 @@
 //                 ^-- connection lost
 //
 // seq is gapless over everything of one boot, in the order of push. After a reconnect everything
-// not yet stored goes again, in order, with its original time. When the ring is full the oldest
-// telemetry is shed first, then repeats of an alarm that goes on; events and the begin and end of
-// an alarm only when nothing else is left. What is shed is declared by a gap event. On `hold` only
-// alarms and events are sent. With a Backlog the oldest moves to flash before the ring is full, and
-// is shed there. The caller owns the memory; nothing allocates.
+// not yet stored goes again, in order, with its original time. A raw frame goes first, before a
+// ring is full, on `hold`, and when the device leaves; when a ring is full the oldest telemetry is
+// shed, then repeats of an alarm that goes on; events and the begin and end of an alarm only when
+// nothing else is left. What is shed is declared by a gap event. On `hold` only alarms and events
+// are sent. With a Backlog the oldest moves to flash before the ring is full, and is shed there.
+// The caller owns the memory; nothing allocates.
 #pragma once
 
 #include "sense/node/backlog.h"
@@ -89,6 +90,13 @@ class Outbox {
 
     void push(const Reading& reading);
     void push(const EventBody& event, std::int64_t time_unix_ms);
+    // One waits at a time. False, and nothing changed: it would be the first to go at once.
+    bool push(const Frame& frame);
+
+    [[nodiscard]] bool frame_waits() const { return frame_.has_value(); }
+
+    // For one of this cause: what waits for less, and was never sent, goes. False: there is none.
+    [[nodiscard]] bool make_frame_room(wire::WaveformCause cause);
 
     // The oldest that was not sent and may be now.
     [[nodiscard]] std::optional<Item> next(std::int64_t unix_ms = 0);
@@ -111,7 +119,9 @@ class Outbox {
 
     [[nodiscard]] std::size_t waiting() const { return in_ram() + in_flash(); }
 
-    [[nodiscard]] std::size_t in_ram() const { return readings_.size() + events_.size(); }
+    [[nodiscard]] std::size_t in_ram() const {
+        return readings_.size() + events_.size() + (frame_ ? 1 : 0);
+    }
 
     [[nodiscard]] std::size_t in_flash() const {
         return backlog_ == nullptr ? 0 : backlog_->waiting();
@@ -119,9 +129,14 @@ class Outbox {
 
     [[nodiscard]] std::uint64_t shed_count() const { return shed_.count; }
 
+    [[nodiscard]] std::uint64_t frames_shed_count() const { return frames_shed_; }  // of those
+
     [[nodiscard]] bool hold() const { return hold_; }
 
   private:
+    [[nodiscard]] bool crowded() const;
+    [[nodiscard]] bool is_frame(const Key& key) const;
+    void let_frame_go();
     void give_up_seq(std::uint64_t seq);
     [[nodiscard]] std::uint64_t next_seq();
     [[nodiscard]] bool move_oldest();
@@ -129,10 +144,12 @@ class Outbox {
 
     Ring<WaitingReading> readings_;
     Ring<WaitingDeviceEvent> events_;
+    std::optional<Waiting<Frame>> frame_;
     Backlog* backlog_ = nullptr;
     std::uint32_t boot_ = 1;
     std::uint64_t seq_next_ = 1;
     Shed shed_;
+    std::uint64_t frames_shed_ = 0;
     std::int64_t declared_ms_ = 0;
     bool hold_ = false;
 };

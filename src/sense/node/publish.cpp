@@ -20,6 +20,13 @@ wire::Json Node::encode(const Outbox::Item& item, std::string_view& topic) {
         event.what = item.event->body;
         return wire::encode(event, buffer_);
     }
+    if (item.frame != nullptr) {
+        topic = waveform_topic_.view();
+        wire::Waveform waveform = Recorder::message_of(asset_, *item.frame);
+        waveform.boot = item.key.boot;
+        waveform.seq = item.key.seq;
+        return wire::encode(waveform, buffer_);
+    }
     const Reading& reading = *item.reading;
     const bool telemetry = reading.kind == ReadingKind::telemetry;
     topic = telemetry ? config_.topics.data.view() : config_.topics.inference.view();

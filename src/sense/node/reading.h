@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace stator::node {
 
@@ -26,6 +27,15 @@ struct Reading {
     bool clock_synced = false;
     std::uint8_t model = 0;  // index into the names of the models that ran
     std::uint8_t about = 0;  // of an alert: which of the devices
+};
+
+// Samples of one channel as the converter gave them, in the memory of whoever recorded them.
+struct Frame {
+    std::int64_t time_unix_ms = 0;
+    std::span<const std::uint16_t> counts;
+    wire::WaveformCause cause = wire::WaveformCause::interval;
+    std::uint8_t channel = 0;
+    bool clock_synced = false;
 };
 
 using EventBody = decltype(wire::DeviceEvent::what);

@@ -44,6 +44,10 @@ SensorFault Sampling::read_channel(
         if (got.error() == base::Fault::again) return SensorFault::none;
         return SensorFault::disconnected;
     }
+    if (channel == keeps_ && frame.size() == keeps_into_.size()) {
+        std::ranges::copy(frame, keeps_into_.begin());
+        kept_ = channel;
+    }
     const auto fault = signal::sensor_fault(it.sampling, frame, it.counts_max);
     if (fault != signal::SensorFault::none) return on_the_wire(fault);
     if (it.sampling == asset::Sampling::slow) {
@@ -68,6 +72,7 @@ SensorFault Sampling::read_channel(
 
 bool Sampling::read(std::span<float> features, std::int64_t now_us) {
     bool whole = true;
+    kept_ = asset::channels_max;
     for (std::size_t channel = 0; channel < asset_.channels.size(); ++channel) {
         faults_[channel] = read_channel(channel, features, now_us);
         if (faults_[channel] == SensorFault::none) continue;
@@ -77,6 +82,11 @@ bool Sampling::read(std::span<float> features, std::int64_t now_us) {
                 features[i] = std::numeric_limits<float>::quiet_NaN();
     }
     return whole;
+}
+
+void Sampling::keep(std::size_t channel, std::span<std::uint16_t> into) {
+    keeps_ = channel;
+    keeps_into_ = into;
 }
 
 std::optional<SensorFault> Sampling::fault_news(std::size_t channel) {

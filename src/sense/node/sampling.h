@@ -32,6 +32,12 @@ class Sampling {
     // False when a feature is missing. `features` has room for features_max.
     [[nodiscard]] bool read(std::span<float> features, std::int64_t now_us);
 
+    // From now on a reading also copies this channel's frame, `into` has its size; empty: none.
+    void keep(std::size_t channel, std::span<std::uint16_t> into);
+
+    // The channel whose frame the last reading copied; channels_max: none.
+    [[nodiscard]] std::size_t kept() const { return kept_; }
+
     // What has changed since it was last asked.
     [[nodiscard]] std::optional<wire::SensorFault> fault_news(std::size_t channel);
 
@@ -44,6 +50,9 @@ class Sampling {
     const asset::Asset& asset_;
     std::span<std::uint16_t> counts_;
     signal::Extractor* extractor_;
+    std::size_t keeps_ = asset::channels_max;
+    std::size_t kept_ = asset::channels_max;
+    std::span<std::uint16_t> keeps_into_;
     signal::Workspace workspace_;
     std::array<signal::Stillness, asset::channels_max> stillness_;
     std::array<wire::SensorFault, asset::channels_max> faults_{};

@@ -3,6 +3,8 @@
 #include "shared/wire/messages.h"
 #include "shared/wire/names.h"
 
+#include <bit>
+
 namespace stator::wire {
 namespace {
 
@@ -147,6 +149,28 @@ Json encode(const DeviceEvent& event, std::span<char> into) {
         write_if<ActionEvent>(writer, event) || write_if<GapEvent>(writer, event) ||
         write_if<SensorEvent>(writer, event) || write_if<FirmwareEvent>(writer, event)
     );
+    return writer.end_object().finish();
+}
+
+Json encode(const Waveform& waveform, std::span<char> into) {
+    static_assert(std::endian::native == std::endian::little);  // as the message says
+    if (waveform.counts.size() > waveform_samples_max) return std::unexpected{base::Fault::full};
+    Writer writer{into};
+    writer.begin_object().member("deviceID", waveform.device.view());
+    write_time(writer, waveform.time_unix_ms);
+    writer.member("boot", waveform.boot)
+        .member("seq", waveform.seq)
+        .member("clock", waveform.clock_synced ? "synced" : "free")
+        .member("channel", waveform.channel.view())
+        .member("unit", waveform.unit.view())
+        .member("rate_hz", waveform.rate_hz)
+        .member("cause", waveform_cause_names.name(waveform.cause))
+        .member("zero", waveform.zero)
+        .member("scale", waveform.scale)
+        .member("offset", waveform.offset)
+        .member("samples", waveform.counts.size())
+        .key("counts")
+        .base64(std::as_bytes(waveform.counts));
     return writer.end_object().finish();
 }
 

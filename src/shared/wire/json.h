@@ -156,6 +156,9 @@ class Writer {
         return value(what);
     }
 
+    // A string of them in base64 (RFC 4648, padded).
+    Writer& base64(std::span<const std::byte> bytes);
+
     // JSON that somebody else made and checked, as it stands.
     Writer& raw(std::string_view json) { return literal(json); }
 

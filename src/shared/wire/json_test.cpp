@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -283,6 +284,20 @@ TEST(Json, IntegersAreWholeAndFit) {
     EXPECT_EQ(
         write_integer(std::numeric_limits<std::int64_t>::min(), buffer), "-9223372036854775808"
     );
+}
+
+// The vectors of RFC 4648.
+TEST(Json, WriterMakesBase64) {
+    const std::string_view text = "foobar";
+    const std::array<std::string_view, 7> made = {
+        "\"\"", "\"Zg==\"", "\"Zm8=\"", "\"Zm9v\"", "\"Zm9vYg==\"", "\"Zm9vYmE=\"", "\"Zm9vYmFy\""
+    };
+    for (std::size_t i = 0; i <= text.size(); ++i) {
+        std::array<char, 16> into{};
+        Writer writer{into};
+        writer.base64(std::as_bytes(std::span{text.data(), i}));
+        EXPECT_EQ(*writer.finish(), made[i]);
+    }
 }
 
 TEST(Json, WriterEscapesSeparatesAndNeverPassesItsBuffer) {

@@ -75,6 +75,25 @@ Writer& Writer::literal(std::string_view text) {
     return *this;
 }
 
+Writer& Writer::base64(std::span<const std::byte> bytes) {
+    constexpr std::string_view digits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    separate();
+    put("\"");
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min<std::size_t>(bytes.size(), 3))) {
+        const std::size_t count = std::min<std::size_t>(bytes.size(), 3);
+        std::uint32_t three = 0;
+        for (std::size_t i = 0; i < 3; ++i)
+            three = three << 8U | (i < count ? std::to_integer<std::uint32_t>(bytes[i]) : 0U);
+        char four[] = "====";
+        for (std::size_t i = 0; i <= count; ++i)
+            four[i] = digits[three >> (18 - 6 * i) & 63U];
+        put({four, 4});
+    }
+    put("\"");
+    return *this;
+}
+
 void Writer::quoted(std::string_view text) {
     constexpr std::string_view hex = "0123456789abcdef";
     put("\"");

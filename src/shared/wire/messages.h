@@ -66,7 +66,8 @@ enum class Order : std::uint8_t {
     lock_out,  // addition: no automatic start until "unlock"
     unlock,
     update_firmware,
-    unknown,  // not ours: ignore
+    record_waveform,  // addition: the next frame of a channel, as it is
+    unknown,          // not ours: ignore
 };
 
 struct Command {
@@ -174,6 +175,28 @@ struct DeviceEvent {
 
 [[nodiscard]] std::string_view kind_of(const DeviceEvent& event);
 
+// In the order of their worth.
+enum class WaveformCause : std::uint8_t { interval, order, alarm };
+
+// Samples as the converter gave them: a physical value is (count - zero) * scale + offset.
+struct Waveform {
+    Id device;
+    std::int64_t time_unix_ms = 0;
+    std::uint32_t boot = 0;
+    std::uint64_t seq = 0;
+    bool clock_synced = false;
+    Word channel;
+    Word unit;
+    std::uint32_t rate_hz = 0;
+    WaveformCause cause = WaveformCause::interval;
+    float zero = 0.0F;
+    float scale = 1.0F;
+    float offset = 0.0F;
+    std::span<const std::uint16_t> counts;  // at most waveform_samples_max
+};
+
+inline constexpr std::size_t waveform_samples_max = 1310;  // so that it fits message_bytes_max
+
 struct StoredMark {  // everything up to seq of this boot is synced, or was declared lost
     std::uint32_t boot = 0;
     std::uint64_t seq = 0;
@@ -203,6 +226,7 @@ using Json = base::Result<std::string_view>;
 [[nodiscard]] Json encode(const Command& command, std::span<char> into);
 [[nodiscard]] Json encode(const Alert& alert, std::span<char> into);
 [[nodiscard]] Json encode(const DeviceEvent& event, std::span<char> into);
+[[nodiscard]] Json encode(const Waveform& waveform, std::span<char> into);
 [[nodiscard]] Json encode(const StoredMark& mark, std::span<char> into);
 [[nodiscard]] Json encode(const Presence& presence, std::span<char> into);
 

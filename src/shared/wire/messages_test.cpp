@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -226,6 +227,28 @@ TEST(Messages, HeadIsReadFromAnyMessage) {
     EXPECT_TRUE(decode_head("{}")->device.empty());
 }
 
+TEST(Messages, TheLongestWaveformFitsOneMessageAndOneSampleMoreIsNone) {
+    std::vector<std::uint16_t> counts(waveform_samples_max + 1, 0xFFFF);
+    Waveform waveform;
+    waveform.device = Id{std::string(id_bytes_max, 'd')};
+    waveform.time_unix_ms = std::numeric_limits<std::int64_t>::max();
+    waveform.boot = std::numeric_limits<std::uint32_t>::max();
+    waveform.seq = std::numeric_limits<std::int64_t>::max();
+    waveform.clock_synced = true;
+    waveform.channel = Word{std::string(32, 'c')};
+    waveform.unit = Word{std::string(32, 'u')};
+    waveform.rate_hz = std::numeric_limits<std::uint32_t>::max();
+    waveform.zero = waveform.scale = waveform.offset = -1.17549435e-38F;
+    waveform.counts = std::span{counts}.first(waveform_samples_max);
+    std::array<char, message_bytes_max> into{};
+    const auto json = encode(waveform, into);
+    ASSERT_TRUE(json);
+    EXPECT_TRUE(decode_head(*json)->has_time);
+    EXPECT_TRUE(json->ends_with("/w==\"}")) << json->substr(json->size() - 8);
+    waveform.counts = counts;
+    EXPECT_EQ(encode(waveform, into).error(), base::Fault::full);
+}
+
 TEST(Messages, MutatedMessagesAreRefusedOrReadBackTheSame) {
     std::mt19937 random{5};
     const std::vector<std::string> seeds = {
@@ -277,6 +300,7 @@ TEST(Topics, EachNameIsFoundAgainAndNoIdLeavesItsPlace) {
         {"stator/devices/7/command", TopicKind::command},
         {"stator/devices/7/stored", TopicKind::stored},
         {"stator/devices/7/event", TopicKind::event},
+        {"stator/devices/7/waveform", TopicKind::waveform},
         {"stator/presence/7", TopicKind::presence},
         {"stator/devices/command", TopicKind::unknown},
         {"stator/devices//command", TopicKind::unknown},

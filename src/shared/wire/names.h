@@ -40,7 +40,7 @@ inline constexpr Names<ActionState, 7> action_state_names{
 inline constexpr Names<SensorFault, 6> sensor_fault_names{
     {"none", "stuck", "saturated", "disconnected", "noisy", "implausible"}
 };
-inline constexpr Names<Order, 10> order_names{
+inline constexpr Names<Order, 11> order_names{
     {"extract-data",
      "train-model",
      "download-model",
@@ -50,8 +50,10 @@ inline constexpr Names<Order, 10> order_names{
      "lock-out",
      "unlock",
      "update-firmware",
+     "record-waveform",
      "unknown"}
 };
+inline constexpr Names<WaveformCause, 3> waveform_cause_names{{"interval", "order", "alarm"}};
 // In the order of DeviceEvent::what.
 inline constexpr std::array<std::string_view, 6> event_kinds = {
     "started", "model", "action", "gap", "sensor-fault", "firmware"

@@ -17,8 +17,14 @@ inline constexpr std::size_t id_bytes_max = 64;
 using Id = base::FixedString<id_bytes_max>;
 using Topic = base::FixedString<192>;
 
+// The longest name of a Kafka topic is 249 bytes; the fixed Topic must also hold one of a device.
+inline constexpr std::size_t topic_bytes_max = 128;
+
 // 1 to 64 of A-Z a-z 0-9 '.' '_' '-': fit for a topic level, a file name and a SAN URI.
 [[nodiscard]] bool valid_id(std::string_view id);
+
+// Why a site may not call one of its four topics so; empty when it may.
+[[nodiscard]] std::string_view fault_of_topic(std::string_view name);
 
 enum class TopicKind : std::uint8_t {
     unknown,
@@ -29,12 +35,13 @@ enum class TopicKind : std::uint8_t {
     command,
     stored,
     event,
+    waveform,
     presence,
 };
 
 struct Place {  // where a topic belongs
     TopicKind kind = TopicKind::unknown;
-    Id device;  // of command, stored, event and presence
+    Id device;  // of command, stored, event, waveform and presence
 };
 
 struct Topics {
@@ -48,8 +55,11 @@ struct Topics {
     [[nodiscard]] Topic command_of(std::string_view device) const;   // <prefix><id>/command
     [[nodiscard]] Topic stored_of(std::string_view device) const;    // <prefix><id>/stored
     [[nodiscard]] Topic event_of(std::string_view device) const;     // <prefix><id>/event
+    [[nodiscard]] Topic waveform_of(std::string_view device) const;  // <prefix><id>/waveform
     [[nodiscard]] Topic presence_of(std::string_view device) const;  // <presence prefix><id>
     [[nodiscard]] Place place_of(std::string_view topic) const;
+    // No two of the four are one, and a site may call them so.
+    [[nodiscard]] bool can_be() const;
 };
 
 }  // namespace stator::wire

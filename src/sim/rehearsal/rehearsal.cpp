@@ -192,7 +192,7 @@ stator::Outcome<void> Rehearsal::turn() {
 stator::Outcome<void> Rehearsal::read_log(Outcome& outcome) {
     stream::LogStream stream{world_.disk, std::string{state_dir} + "/log"};
     for (const log::Class log_class :
-         {log::Class::telemetry, log::Class::alarm, log::Class::control}) {
+         {log::Class::waveform, log::Class::telemetry, log::Class::alarm, log::Class::control}) {
         auto source = stream.open(log_class, {.name = "trace", .required = false});
         if (!source) return std::unexpected(source.error());
         while (true) {

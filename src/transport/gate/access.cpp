@@ -20,7 +20,7 @@ bool is_device(Role role) {
 
 bool is_about_a_device(TopicKind kind) {
     return kind == TopicKind::data || kind == TopicKind::inference || kind == TopicKind::alert ||
-           kind == TopicKind::event;
+           kind == TopicKind::event || kind == TopicKind::waveform;
 }
 
 std::string_view name_of(Role role) {
@@ -57,6 +57,8 @@ bool may_publish(Role role, std::string_view own_id, const wire::Place& place) {
             return role == Role::service;
         case TopicKind::event:
             return role == Role::service || (is_listed(role) && place.device == own_id);
+        case TopicKind::waveform:
+            return is_device(role) && place.device == own_id;
         case TopicKind::stored:
         case TopicKind::presence:
         case TopicKind::unknown:
@@ -80,6 +82,7 @@ bool may_read(Role role, std::string_view own_id, const wire::Place& place) {
             return place.device == own_id;
         case TopicKind::inference:
         case TopicKind::event:
+        case TopicKind::waveform:
         case TopicKind::presence:
         case TopicKind::unknown:
             return false;

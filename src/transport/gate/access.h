@@ -8,6 +8,7 @@
 // | command    | service                         | its own device, service, viewer  |
 // | stored     | nobody: the gate only           | its own device, service, viewer  |
 // | event      | its own device, service         | service, viewer                  |
+// | waveform   | its own sensor or actor         | service, viewer                  |
 // | presence   | nobody: the gate only           | service, viewer                  |
 //
 // Wildcards, shared subscriptions and $SYS are for service and viewer. All else is denied.

@@ -28,6 +28,8 @@ TEST(Access, is_the_table_and_nothing_else) {
         {"stator/devices/me/command", "v", "sa2vw"},
         {"stator/devices/me/stored", "", "sa2vw"},
         {"stator/devices/me/event", "sa2v", "vw"},
+        {"stator/devices/me/waveform", "sa", "vw"},
+        {"stator/devices/other/waveform", "", "vw"},
         {"stator/devices/other/command", "v", "vw"},
         {"stator/devices/other/stored", "", "vw"},
         {"stator/devices/other/event", "v", "vw"},

@@ -1,7 +1,5 @@
 #include "transport/gate/gate.h"
 
-#include "world/metrics/metrics.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -45,6 +43,8 @@ log::Class class_of(TopicKind kind, const Payload& payload) {
             return log::Class::alarm;
         case TopicKind::event:
             return payload.is_gap ? log::Class::telemetry : log::Class::control;
+        case TopicKind::waveform:
+            return log::Class::waveform;
         case TopicKind::control:
         case TopicKind::command:
         case TopicKind::stored:
@@ -269,7 +269,9 @@ Verdict Gate::publish(const mqtt::Publication& publication) {
         return refuse(*refusal, session, publication.topic);
     if (!store(session, place, publication.topic, publication.payload, payload)) {
         ++counts_.refused[static_cast<std::size_t>(Refusal::append)];
-        return Verdict::drop;
+        // A waveform is the first to go: its device declares it lost, and keeps its connection.
+        const bool goes = place.kind == TopicKind::waveform && session.protocol_version == 5;
+        return goes ? Verdict::deny : Verdict::drop;
     }
     return Verdict::accept;
 }
@@ -464,37 +466,6 @@ void Gate::tell_marks(mqtt::Broker& broker, std::int64_t now_us) {
         ++counts_.marks_sent;
         at = untold_.erase(at);
     }
-}
-
-std::string Gate::metrics_text() const {
-    metrics::Metrics metrics;
-    for (std::size_t i = 0; i < log::class_count; ++i)
-        metrics.add(
-            "stator_gate_messages_accepted_total",
-            static_cast<double>(counts_.accepted[i]),
-            metrics::label("class", log::name_of(static_cast<log::Class>(i)))
-        );
-    for (std::size_t i = 0; i < refusal_count; ++i)
-        metrics.add(
-            "stator_gate_refusals_total",
-            static_cast<double>(counts_.refused[i]),
-            metrics::label("reason", refusal_names[i])
-        );
-    const auto count = [&](std::string_view name, std::uint64_t value) {
-        metrics.add(name, static_cast<double>(value));
-    };
-    count("stator_gate_connects_total", counts_.connects);
-    count("stator_gate_syncs_total", counts_.syncs);
-    count("stator_gate_syncs_failed_total", counts_.syncs_failed);
-    count("stator_gate_marks_sent_total", counts_.marks_sent);
-    count("stator_gate_disconnects_total", counts_.kicked);
-    metrics.set("stator_gate_connections_count", static_cast<double>(handles_.size()));
-    metrics.set("stator_gate_holding_flag", holding_ ? 1.0 : 0.0);
-    metrics.set(
-        "stator_gate_rights_generation_count", static_cast<double>(rights_.rights().generation)
-    );
-    metrics.set("stator_gate_log_fill_ratio", storage_.fill(log::Class::telemetry));
-    return metrics.render();
 }
 
 }  // namespace stator::gate

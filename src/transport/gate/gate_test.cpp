@@ -193,6 +193,8 @@ TEST_F(GateTest, stores_what_it_accepts_with_sender_and_time_before_it_answers) 
     EXPECT_EQ(record.identity, log::Identity::certificate);
     EXPECT_EQ(storage.classes.back(), log::Class::telemetry);
     EXPECT_EQ(storage.last_marks["7"], (Mark{"7", 2, 10}));
+    ASSERT_EQ(publish(sensor, "stator/devices/7/waveform", text), Verdict::accept);
+    EXPECT_EQ(storage.classes.back(), log::Class::waveform);
 }
 
 TEST_F(GateTest, keeps_what_an_adopter_brings_as_vouched_and_lets_it_decide_nothing) {
@@ -328,6 +330,7 @@ TEST_F(GateTest, a_message_that_is_not_stored_is_not_acknowledged) {
     const char* text = R"({"deviceID":"7","boot":1,"seq":1})";
     EXPECT_EQ(publish(sensor, data_topic, text), Verdict::drop);
     EXPECT_EQ(publish(young, data_topic, "{}"), Verdict::drop);
+    EXPECT_EQ(publish(sensor, "stator/devices/7/waveform", text), Verdict::deny);
     storage.failing = false;
     EXPECT_EQ(publish(sensor, data_topic, text), Verdict::accept);
     EXPECT_TRUE(journal.told("no space"));

@@ -68,6 +68,7 @@ void start_edge(std::string_view cause) {
     };
     node::Config config = edge::level2_config();
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
+    config.topics = factory::read_topics(board.page);
     config.started_by = cause;
     config.chunk_bytes = session::HttpSession::chunk_bytes_max;
     board.edge.emplace(

@@ -48,6 +48,7 @@ struct Board {
     std::array<std::array<std::byte, cortex_m::arena_bytes>, 2> arenas{};
     std::array<char, envelope_bytes> envelope{};
     std::array<std::uint16_t, signal::waveform_samples> counts{};
+    std::array<std::uint16_t, signal::waveform_samples> frame{};
     std::optional<node::Node> node;
 };
 
@@ -74,7 +75,9 @@ void start_node(std::string_view cause) {
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
     config.started_by = cause;
+    config.topics = factory::read_topics(board.page);
     config.interval_ms = board.page.facts.interval_ms;
+    config.waveform_interval_s = board.page.facts.waveform_interval_s;
     config.chunk_bytes = session::HttpSession::chunk_bytes_max;
     board.node.emplace(
         hal,
@@ -86,6 +89,7 @@ void start_node(std::string_view cause) {
             .arenas = {board.arenas[0], board.arenas[1]},
             .envelope = board.envelope,
             .counts = board.counts,
+            .frame = board.frame,
         }
     );
 }
@@ -111,6 +115,7 @@ class NodeDisplay {
         cortex_m::say_cost("waiting", status.waiting);
         cortex_m::say_cost("in_flash", status.in_flash);
         cortex_m::say_cost("shed", status.shed);
+        cortex_m::say_cost("waveforms_shed", status.waveforms_shed);
     }
 
   private:

@@ -69,6 +69,7 @@ struct Board {
     std::array<std::array<std::byte, esp32::arena_bytes>, 2> arenas{};
     std::array<char, envelope_bytes> envelope{};
     std::array<std::uint16_t, signal::waveform_samples> counts{};
+    std::array<std::uint16_t, signal::waveform_samples> frame{};
     std::optional<node::Node> node;
 };
 
@@ -157,7 +158,9 @@ void make_node() {
     node::Config config;
     if (const auto version = board.program.version(); !version.empty()) config.firmware = version;
     config.started_by = esp32::start_cause();
+    config.topics = factory::read_topics(board.page);
     config.interval_ms = board.page.facts.interval_ms;
+    config.waveform_interval_s = board.page.facts.waveform_interval_s;
     config.chunk_bytes = session::HttpSession::chunk_bytes_max;
     board.node.emplace(
         hal,
@@ -169,6 +172,7 @@ void make_node() {
             .arenas = {board.arenas[0], board.arenas[1]},
             .envelope = board.envelope,
             .counts = board.counts,
+            .frame = board.frame,
         }
     );
 }

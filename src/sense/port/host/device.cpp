@@ -111,7 +111,8 @@ struct Device::Parts {
           envelope(bundle::envelope_bytes_max),
           counts(signal::waveform_samples),
           windows{long_windows_of(options.asset)},
-          signals{adc, options.asset, windows} {
+          signals{adc, options.asset, windows},
+          frame(signal::waveform_samples) {
         const hal::Hal hal{
             signals,
             actuators,
@@ -138,6 +139,7 @@ struct Device::Parts {
                 .envelope = envelope,
                 .counts = counts,
                 .extractor = &signals,
+                .frame = frame,
             }
         );
     }
@@ -161,6 +163,7 @@ struct Device::Parts {
     std::vector<std::uint16_t> counts;
     std::vector<signal::LongWindow> windows;
     node::Gapless signals;
+    std::vector<std::uint16_t> frame;
     std::optional<node::Node> node;
 };
 

@@ -65,12 +65,13 @@ Outcome<void> write_factory_image(
     page.facts.time_port = facts.time_port;
     page.facts.unix_s_min = doors.clock.unix_ms() / 1000 - clocks_differ_s_max;
     page.facts.interval_ms = facts.interval_ms;
+    page.facts.waveform_interval_s = facts.waveform_interval_s;
     page.ca_pem = *ca;
     page.certificate_pem = *certificate;
     page.key_pem = *key;
     page.model_public_pem = provisioning.model_public_pem;
     std::vector<std::byte> bytes(factory::page_bytes_max, std::byte{0xFF});
-    if (!factory::write_page(page, bytes, facts.assigned))
+    if (!factory::write_page(page, bytes, facts.assigned, facts.topics))
         return fail(base::Fault::full, "device " + provisioning.device + " fills no factory page");
 
     auto image = doors.disk.open(file, disk::Mode::create);

@@ -30,6 +30,8 @@ struct FactoryFacts {
     std::uint16_t models_port = 30007;
     std::uint16_t time_port = 123;
     std::uint32_t interval_ms = 1'000;
+    std::uint32_t waveform_interval_s = 0;
+    wire::Topics topics;
     std::string firmware;                 // packed; empty: the board has one
     std::string model;                    // of make_factory_model(); empty: what is there stays
     factory::AssignedDevices assigned{};  // of a level-2 board
