@@ -278,11 +278,17 @@ Outcome<void> Level2::alert(
     const std::string& device,
     const asset::Asset& asset,
     const detect::Verdict& verdict,
-    std::int64_t time_unix_ms
+    std::int64_t time_unix_ms,
+    suspect::Suspicion suspicion
 ) {
     const bundle::Manifest& manifest = running_of(asset)->manifest;
     wire::Alert alert = judge::alert_of(
-        verdict, asset, judge::bands_of(asset), manifest.name.view(), manifest.fold.threshold
+        verdict,
+        asset,
+        judge::bands_of(asset),
+        manifest.name.view(),
+        manifest.fold.threshold,
+        suspicion
     );
     alert.device = std::string_view{device};
     alert.time_unix_ms = time_unix_ms;
@@ -342,7 +348,7 @@ Outcome<void> Level2::judge(const log::Record& record) {
     if (!made.verdict.ready) return {};
     metrics_.set("stator_level2_value", made.verdict.value, fmt::format("device=\"{}\"", id));
     if (!made.alert_due) return {};
-    return alert(id, *asset, made.verdict, made.time_unix_ms);
+    return alert(id, *asset, made.verdict, made.time_unix_ms, made.suspicion);
 }
 
 // A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.

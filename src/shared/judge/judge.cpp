@@ -77,7 +77,10 @@ Judgement judge(
     );
     made.time_unix_ms = telemetry.time_unix_ms.value_or(received_unix_ms);
     made.alert_due = alert_due(memory, made.verdict, made.time_unix_ms);
-    if (made.alert_due) memory.alerted_unix_ms = made.time_unix_ms;
+    if (!made.alert_due) return made;
+    memory.alerted_unix_ms = made.time_unix_ms;
+    if (made.verdict.alarm)
+        made.suspicion = suspect::suspect(asset, detect::deviation_sd(memory.fold, model.fold));
     return made;
 }
 
@@ -86,7 +89,8 @@ wire::Alert alert_of(
     const asset::Asset& asset,
     const Bands& bands,
     std::string_view model,
-    float threshold
+    float threshold,
+    suspect::Suspicion suspicion
 ) {
     wire::Alert alert;
     alert.inference = verdict.value;
@@ -94,6 +98,8 @@ wire::Alert alert_of(
     alert.threshold = threshold;
     alert.alarm = verdict.alarm;
     alert.model = model;
+    alert.suspected = suspect::name_of(suspicion);
+    alert.evidence = suspect::evidence_of(suspicion).view();
     for (std::size_t i = 0; i < asset.features.size(); ++i)
         if (verdict.contribution[i] > 0.0F &&
             !alert.contributions.push_back(

@@ -9,6 +9,7 @@
 #include "shared/asset/asset.h"
 #include "shared/bundle/manifest.h"
 #include "shared/detect/fold.h"
+#include "shared/suspect/suspect.h"
 #include "shared/wire/messages.h"
 
 #include <cstdint>
@@ -33,13 +34,6 @@ struct Model {  // that judges now
     detect::Network network;
 };
 
-// How tinyml runs it.
-[[nodiscard]] inline detect::Network network_of(tinyml::Model& model) {
-    return {&model, [](void* self, std::span<const float> input, std::span<float> output) {
-                static_cast<tinyml::Model*>(self)->invoke(input, output);
-            }};
-}
-
 struct Bands {  // from where on a value is what; of the asset
     float potential = 0.5F;
     float imminent = 0.8F;
@@ -59,7 +53,8 @@ struct Judgement {
     Finding finding = Finding::judged;
     detect::Verdict verdict;
     bool alert_due = false;
-    std::int64_t time_unix_ms = 0;  // of the reading
+    suspect::Suspicion suspicion = suspect::Suspicion::none;  // of an alert that is due, in alarm
+    std::int64_t time_unix_ms = 0;                            // of the reading
 };
 
 // The asset's features in its order; false when one is missing: such a reading is not judged.
@@ -93,7 +88,8 @@ void take_model(Memory& memory, const Model& model);
     const asset::Asset& asset,
     const Bands& bands,
     std::string_view model,
-    float threshold
+    float threshold,
+    suspect::Suspicion suspicion = suspect::Suspicion::none
 );
 
 }  // namespace stator::judge
