@@ -8,25 +8,61 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 
 from kafka_arrivals import Arrivals
-from kafka_broker import PASSWORD, USER, Kafka, missing
+from kafka_broker import PASSWORD, USER, Kafka, free_ports, missing
 from mqtt_load import ALARM, TELEMETRY, Load
 from stator_site import LONG, STATOR, Site, wait_until
 
-TOPICS = {TELEMETRY: TELEMETRY, ALARM: ALARM, "stator/devices/ID/event": "stator.devices.event"}
+IN_KAFKA = "readings-of-line-2"
+BRIDGE_ID = "bridge-of-line-2"
+TOPICS = {TELEMETRY: IN_KAFKA, ALARM: ALARM, "stator/devices/ID/event": "stator.devices.event"}
 CONTROL = "control-message"
+ALERT = "motor-failure-alert-level2-inference"
 CATCH_UP_S = 600 if LONG else 60
 
 
 def count(short, long):
     return long if LONG else short
+
+
+class Way(threading.Thread):
+    """A port that leads to another one, and counts who comes by."""
+
+    def __init__(self, port, to):
+        super().__init__(daemon=True)
+        self.to, self.came = to, 0
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.start()
+
+    def run(self):
+        while True:
+            peer, _ = self.listener.accept()
+            self.came += 1
+            try:
+                other = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                peer.close()
+                continue
+            for ends in ((peer, other), (other, peer)):
+                threading.Thread(target=self.carry, args=ends, daemon=True).start()
+
+    @staticmethod
+    def carry(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            sink.close()
 
 
 class BridgedSite(Site):
@@ -39,8 +75,16 @@ class BridgedSite(Site):
         with open(password, "w") as file:
             file.write(PASSWORD + "\n")
         os.chmod(password, 0o600)
+        mqtts, by_way_of = free_ports(2)
+        self.way = Way(by_way_of, mqtts)
         environment = {
-            "STATOR_KAFKA_BOOTSTRAP": kafka.secure_bootstrap,
+            # As the reference's container of the bridge is told.
+            "MQTT-BROKER": f"tcp://127.0.0.1:{by_way_of}",
+            "MQTT-ID": BRIDGE_ID,
+            "MQTT-TOPIC": TELEMETRY,
+            "KAFKA-TOPIC": IN_KAFKA,
+            "KAFKA-BROKER": kafka.secure_bootstrap,
+            "STATOR_PORTS_MQTTS": str(mqtts),
             "STATOR_KAFKA_SECURITY": "sasl_ssl",
             "STATOR_KAFKA_USERNAME": USER,
             "STATOR_KAFKA_PASSWORD_FILE": password,
@@ -226,9 +270,19 @@ class Bridge(unittest.TestCase):
                 return connected, days, status and status[1], health and health[0]
             time.sleep(0.2)
 
-    def control_log(self, wanted):
-        lines = self.site.stator("log", "tail", "--class", "control", "--all").stdout.splitlines()
+    def control_log(self, wanted, name="control"):
+        lines = self.site.stator("log", "tail", "--class", name, "--all").stdout.splitlines()
         return [line for line in lines if wanted in line]
+
+    def publish(self, topic, message):
+        """By a service of this site."""
+        pki = self.site.state / "pki"
+        subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.site.ports()["mqtts"]), "-V", "5",
+             "--cafile", pki / "ca.pem", "--cert", pki / "rollout.pem", "--key", pki / "rollout.key",
+             "-i", "rollout", "-q", "1", "-t", topic, "-m", message],
+            check=True, timeout=30,
+        )  # fmt: skip
 
     def in_kafka(self, topic, wanted):
         said = self.kafka.kcat("-C", "-q", "-e", "-t", topic, "-o", "beginning", "-J").decode()
@@ -240,14 +294,7 @@ class Bridge(unittest.TestCase):
         wait_until("the control message on MQTT", lambda: self.control_log("came-down.csv"), 30)
         # Up, after it and in the same class of the log: when this is there, that would be, too.
         up = '{"command":"train-model","payload":"went-up.csv"}'
-        site = self.site
-        subprocess.run(
-            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(site.ports()["mqtts"]), "-V", "5",
-             "--cafile", site.state / "pki/ca.pem", "--cert", site.state / "pki/rollout.pem",
-             "--key", site.state / "pki/rollout.key", "-i", "rollout", "-q", "1", "-t", CONTROL,
-             "-m", up],
-            check=True, timeout=30,
-        )  # fmt: skip
+        self.publish(CONTROL, up)
         (record,) = wait_until("the site's own one", lambda: self.in_kafka(CONTROL, "went-up.csv"))
         headers = dict(zip(record["headers"][::2], record["headers"][1::2]))
         self.assertEqual(headers["stator-sender"], "rollout")
@@ -260,8 +307,23 @@ class Bridge(unittest.TestCase):
         wait_until("the later one on MQTT", lambda: self.control_log("came-later.csv"), 30)
         self.assertEqual(len(self.in_kafka(CONTROL, "came-down.csv")), 1)
         (line,) = self.control_log("came-down.csv")
-        self.assertEqual(line.split()[2], "bridge")
+        self.assertEqual(line.split()[2], BRIDGE_ID)
+        self.assertGreater(self.site.way.came, 0)
         self.assertEqual(len(self.control_log("went-up.csv")), 1)
+
+    def test_another_sites_alert_comes_down_and_never_goes_up_again(self):
+        alert = {"deviceID": "theirs-1", "timeStamp": "1700000000000", "inference": 0.9,
+                 "severity": "imminent", "model": "", "alarm": True}  # fmt: skip
+        text = json.dumps(alert)
+        self.kafka.kcat("-P", "-t", ALERT, "-k", "theirs-1", "-H", "stator-site=elsewhere", input=text.encode())
+        (line,) = wait_until("the alert on MQTT", lambda: self.control_log("theirs-1", "alarm"), 30)
+        self.assertEqual(line.split()[2:4], [BRIDGE_ID, ALERT])
+        self.assertEqual(json.loads(line[line.find("{"):]), alert)
+        # After it and in the same class of the log: when this is up, that would be, too.
+        self.publish(ALERT, text.replace("theirs-1", "ours-1"))
+        wait_until("the site's own one", lambda: self.in_kafka(ALERT, "ours-1"))
+        self.assertEqual(len(self.in_kafka(ALERT, "theirs-1")), 1)
+        self.assertEqual(len(self.control_log("ours-1", "alarm")), 1)
 
     def test_a_stranger_is_told_how_it_is(self):
         self.assertEqual(self.site.ops("/healthz")[0], 200)

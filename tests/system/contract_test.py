@@ -8,7 +8,7 @@ import urllib.error
 import uuid
 import xml.etree.ElementTree as ElementTree
 
-from stator_site import Site, wait_until
+from stator_site import STATOR, Site, wait_until
 
 DEVICE = "14333616"
 
@@ -212,6 +212,14 @@ class Contract(unittest.TestCase):
                     listening.append(address.split(":")[0])
         self.assertEqual(listening, ["0100007F"])
 
+    def test_the_log_can_be_followed(self):
+        with subprocess.Popen([STATOR, "log", "tail", "--class", "telemetry", "--follow", "--count", "1",
+                               "--state", self.site.state], stdout=subprocess.PIPE, text=True) as tail:  # fmt: skip
+            numbers = [json.loads(line[line.find("{"):])["seq"] for line, _ in zip(tail.stdout, range(4))]
+            tail.terminate()
+            self.assertEqual(tail.wait(10), 0)
+        self.assertEqual(numbers, sorted(set(numbers)), "each once, as they come")
+
     def test_a_stranger_may_not_look_at_the_console(self):
         with self.assertRaises(urllib.error.HTTPError) as refused:
             self.site.ask("/api/v1/overview", token="0" * 64)
@@ -219,13 +227,13 @@ class Contract(unittest.TestCase):
 
     def test_every_program_explains_itself(self):
         top = self.site.stator
-        text = subprocess.run([str(__import__("stator_site").STATOR), "--help"], capture_output=True,
+        text = subprocess.run([str(STATOR), "--help"], capture_output=True,
                               text=True, check=True).stdout
         for command in ("init", "up", "demo", "node", "registry", "ingest", "learn", "level2",
                         "console", "sim", "device", "extract", "drift", "train", "quantise", "log"):
             self.assertRegex(text, rf"\b{command}\b")
         del top
-        version = subprocess.run([str(__import__("stator_site").STATOR), "--version"],
+        version = subprocess.run([str(STATOR), "--version"],
                                  capture_output=True, text=True, check=True).stdout
         self.assertTrue(re.match(r"stator \d+\.\d+\.\d+", version))
 

@@ -1,17 +1,20 @@
-"""Level 2's line socket and the sidecar, over the wire."""
+"""Level 2's line socket and the sidecar, over the wire; each registry alone, and the learning tasks by hand."""
 import json
+import random
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import unittest
 import urllib.error
 import urllib.request
 
+from contract_test import multipart
 from gate_site import GateSite
 from kafka_broker import free_ports
 from level2_swaps_test import CHANNELS, START_MS, Models, Service, asset_toml, own_ports
-from stator_site import wait_until
+from stator_site import STATOR, wait_until
 
 DEVICE = "load-1"
 DATA = "shaded-pole-motor-sensor_data"
@@ -47,20 +50,29 @@ class Foreign(threading.Thread):
 class Line(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server_port = free_ports(1)[0]
+        cls.server_port, cls.models_port, cls.models_ops = free_ports(3)
         cls.site = GateSite(settings=own_ports())
         cls.addClassCleanup(cls.site.stop)
         toml = cls.site.state / "stator.toml"
         toml.write_text(toml.read_text() + asset_toml(DEVICE))
         cls.site.add(DEVICE)
         command = cls.site.broker_alone()
-        cls.site.environment["STATOR_SIDECAR_SERVER"] = f"127.0.0.1:{cls.server_port}"
+        # The contract's PORT is the sidecar's server; who serves three registries passes it over.
+        cls.site.environment["PORT"] = str(cls.server_port)
         cls.registry = Service(cls.site, "registry")
         cls.addClassCleanup(cls.registry.stop)
+        cls.models = cls.alone("models", cls.models_port, cls.models_ops)
+        cls.addClassCleanup(cls.models.stop)
         broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         cls.addClassCleanup(broker.wait, 30)
         cls.addClassCleanup(broker.terminate)
         wait_until("the broker", lambda: cls.broker_answers(), 30)
+
+    @classmethod
+    def alone(cls, name, port, ops):
+        """One registry as the reference's container has it."""
+        return Service(cls.site, "registry", "--only", name,
+                       environment={"PORT": str(port), "STATOR_PORTS_OPS_REGISTRY": str(ops)})  # fmt: skip
 
     @classmethod
     def broker_answers(cls):
@@ -105,8 +117,37 @@ class Line(unittest.TestCase):
         except OSError:
             return False
 
+    def status(self, port, path, form=None):
+        """Of a registry's answer to the console; 0 while nobody serves there."""
+        ca, certificate, key = self.site.service("console")
+        context = ssl.create_default_context(cafile=ca)
+        context.load_cert_chain(certificate, key)
+        try:
+            with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", form, 10, context=context) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except urllib.error.URLError:
+            return 0
+
+    def test_0_each_registry_alone_serves_its_own_paths_on_its_PORT(self):
+        active, files = ("/confirmActivation", b"device_id=1"), ("/normalized_training_data", None)
+        ports = iter(free_ports(4))
+        for name, its, not_its in (("models", files, active), ("datasets", files, active),
+                                   ("devices", active, files)):  # fmt: skip
+            port = self.models_port
+            if name != "models":
+                port = next(ports)
+                self.addCleanup(self.alone(name, port, next(ports)).stop)
+            wait_until(f"the {name} alone", lambda: self.status(port, *its) == 200, 30)
+            self.assertEqual(self.status(port, *not_its), 404, name)
+        said = (self.site.state / "journal/registry-test.log").read_text(errors="replace")
+        self.assertIn("PORT is passed over", said)
+
     def test_1_the_line_socket_serves_whoever_speaks_it(self):
-        level2 = Service(self.site, "level2")
+        level2 = Service(self.site, "level2", environment={
+            "MODEL_REGISTRY_URL": f"https://127.0.0.1:{self.models_port}/quantized"})  # fmt: skip
+        before = self.fetched()
         try:
             wait_until("the line socket", self.listening, 30)
             with self.connect() as peer:
@@ -118,6 +159,7 @@ class Line(unittest.TestCase):
                 self.assertEqual(control.connect("rollout"), 0)
                 control.publish("control-message", json.dumps({"command": "download-model", "payload": name}))
                 wait_until("the model", lambda: "stator_level2_model_release{" in self.metrics("ops_level2"), 30)
+            self.assertEqual(self.fetched() - before, 2, "the manifest and the file, where it was told to")
             self.serves()
             self.bears_nonsense()
             text = self.metrics("ops_level2")
@@ -126,6 +168,13 @@ class Line(unittest.TestCase):
             self.assertEqual(self.health("ops_level2")[0], 200)
         finally:
             level2.stop()
+
+    def fetched(self):
+        """Answers of the models' own registry."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.models_ops}/metrics", timeout=5) as answer:
+            found = re.search(r'^stator_registry_requests_total\{service="files",status="200"\} (\d+)',
+                              answer.read().decode(), re.MULTILINE)  # fmt: skip
+        return int(found.group(1)) if found else 0
 
     def serves(self):
         answer = "inference value from the edge tpu = 1\n"
@@ -186,6 +235,35 @@ class Line(unittest.TestCase):
             second.out.close()
         finally:
             sidecar.stop()
+
+    def by_hand(self, *words, **environment):
+        done = subprocess.run([STATOR, *words, "--state", self.site.state], capture_output=True, text=True,
+                              env={**self.site.environment, **environment}, timeout=60, check=False)  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout + done.stderr
+
+    def test_3_the_learning_tasks_run_by_hand_where_no_learn_runs(self):
+        chance = random.Random(7)
+        rows = [f"{DEVICE},{START_MS + 1000 * n}," + ",".join(f"{chance.gauss(5, 1):.4f}" for _ in CHANNELS)
+                for n in range(300)]  # fmt: skip
+        raw = "raw_sensor_training_data_2026-01-01T00:00:00:1767225600000.csv"
+        csv = "\n".join([",".join(["deviceID,timeStamp", *CHANNELS]), *rows]) + "\n"
+        models = Models(self.site)
+        self.addCleanup(models.connection.close)
+        models.send("POST", "/upload", *multipart(raw, csv.encode()))
+        data_set = re.search(r"normalized_training_data_\S+", self.by_hand("extract", raw)).group(0)
+        self.assertRegex(self.by_hand("drift"), rf"(?m)^{DEVICE}: \S")
+        self.assertNotIn("train-model", "\n".join(self.site.log("control")))
+        self.assertIn(f"announced: train-model {data_set}", self.by_hand("detect-drift", "--announce", data_set))
+        (line,) = (line for line in self.site.log("control") if "train-model" in line)
+        self.assertEqual(line.split()[2:4], ["learn", "control-message"])
+        self.assertEqual(json.loads(line[line.find("{"):]), {"command": "train-model", "payload": data_set})
+        said = self.by_hand("train", data_set, EPOCS="5")
+        self.assertIn('learn.epochs (EPOCS) and learn.batch_size (BATCH_SIZE) change nothing', said)
+        said = self.by_hand("train", data_set, EPOCS="5", STATOR_LEARN_FAMILY="classifier")
+        self.assertIn("no classifier yet (0 windows of faults", said)
+        self.assertNotIn("change nothing", said)
+        self.assertIn("promoted", self.by_hand("quantise", data_set))
 
     def failed_attempts(self):
         found = re.search(r"^stator_sidecar_attempts_failed_total (\d+)", self.metrics("ops_sidecar"), re.MULTILINE)

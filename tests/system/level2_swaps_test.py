@@ -184,14 +184,15 @@ class Load(threading.Thread):
 class Service:
     """One of the site's processes, ours to kill."""
 
-    def __init__(self, site, name):
+    def __init__(self, site, name, *arguments, environment=None):
         self.site, self.name, self.process = site, name, None
+        self.arguments, self.environment = arguments, {**site.environment, **(environment or {})}
         self.out = open(site.state / f"journal/{name}-test.log", "ab")
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([STATOR, self.name, "--state", self.site.state], stdout=self.out,
-                                        stderr=self.out, env=self.site.environment)  # fmt: skip
+        self.process = subprocess.Popen([STATOR, self.name, "--state", self.site.state, *self.arguments],
+                                        stdout=self.out, stderr=self.out, env=self.environment)  # fmt: skip
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

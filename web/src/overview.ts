@@ -28,6 +28,8 @@ export interface Episode {
   verdict: "open" | "true" | "false" | "maintenance" | "sensor";
   note: string;
   contributions: Record<string, number>;
+  suspected: string; // the kind of fault, by level 2: "bearing-wear", "unclear"; "" where nobody said
+  evidence: string;
 }
 
 export interface RunningModel {

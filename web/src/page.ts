@@ -47,6 +47,11 @@ function happening(item: Happening): HTMLElement {
   return made;
 }
 
+function suspected(item: Episode): string {
+  if (!item.suspected) return "";
+  return item.evidence ? `suspected: ${item.suspected} (${item.evidence})` : "suspected: cause unclear";
+}
+
 function episode(item: Episode): HTMLElement {
   const made = line("li", "", `episode ${item.severity}`);
   const lasted = item.end_unix_ms ? `${clock(item.start_unix_ms)} - ${clock(item.end_unix_ms)}` : `since ${clock(item.start_unix_ms)}`;
@@ -59,6 +64,7 @@ function episode(item: Episode): HTMLElement {
     line("b", item.level > 0 ? `Level ${item.level}: ${item.severity}, peak ${item.peak.toFixed(2)}` : item.note),
     line("span", `${lasted} · ${item.state}`),
     line("span", because && item.level > 0 ? `because of ${because}` : ""),
+    line("span", suspected(item)),
   );
   if (item.verdict === "open") {
     const verdicts = line("div", "", "verdicts");

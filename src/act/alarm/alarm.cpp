@@ -114,6 +114,12 @@ Outcome<void> Alarm::hear(const Said& said) {
         for (const wire::NamedValue& share : said.contributions)
             episode.contributions[std::string{share.name.view()}] =
                 static_cast<double>(share.value);
+        // Far over the limit all features are at the end of their range: a kind that was named
+        // before says more than "unclear" now.
+        if (!said.evidence.empty() || episode.evidence.empty()) {
+            episode.suspected = said.suspected;
+            episode.evidence = said.evidence;
+        }
     }
     episode.model = said.model;
     return store_->save(episode);
@@ -151,6 +157,8 @@ Outcome<void> Alarm::on_alarm_record(const log::Record& record) {
         said.model = alert->model.view();
         said.time_unix_ms = alert->time_unix_ms;
         said.contributions = alert->contributions;
+        said.suspected = alert->suspected.view();
+        said.evidence = alert->evidence.view();
     } else {
         return {};
     }
@@ -338,7 +346,9 @@ std::string Alarm::episodes_json() {
                  {"model", it.model},
                  {"verdict", it.verdict},
                  {"note", it.note},
-                 {"contributions", it.contributions}}
+                 {"contributions", it.contributions},
+                 {"suspected", it.suspected},
+                 {"evidence", it.evidence}}
             );
     return list.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -59,6 +59,8 @@ class Alarm {
         std::string model;
         std::int64_t time_unix_ms = 0;
         wire::Values contributions;
+        std::string suspected;
+        std::string evidence;
     };
 
     [[nodiscard]] Outcome<void> on_alarm_record(const log::Record& record);

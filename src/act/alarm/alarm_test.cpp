@@ -1,14 +1,7 @@
 #include "act/alarm/alarm.h"
 
 #include "store/stream/tape.h"
-#include "world/chance/seeded.h"
-#include "world/clock/virtual.h"
-#include "world/database/sqlite.h"
-#include "world/disk/simulated.h"
-#include "world/http/simulated.h"
-#include "world/journal/recorded.h"
-#include "world/mqtt/simulated.h"
-#include "world/tls/simulated.h"
+#include "world/doors/simulated.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -21,7 +14,7 @@ using testing::SizeIs;
 
 constexpr const char* pump = "14333616";
 
-class AlarmTest : public testing::Test {
+class AlarmTest : public testing::Test, protected doors::SimulatedDoors {
   protected:
     AlarmTest() { start(); }
 
@@ -60,19 +53,20 @@ class AlarmTest : public testing::Test {
             ));
     }
 
-    void level2(int seq, double value, bool alarm_on) {
+    void level2(int seq, double value, bool alarm_on, const std::string& more = "") {
         put(alarm_tape,
             "motor-failure-alert-level2-inference",
             "level2-1",
             fmt::format(
                 R"({{"deviceID":"{}","timeStamp":"{}","inference":{},"severity":"potential",)"
                 R"("threshold":0.5,"alarm":{},"model":"m2","contributions":{{"vibration":0.7}},)"
-                R"("sourceID":"level2-1","boot":1,"seq":{}}})",
+                R"("sourceID":"level2-1","boot":1,"seq":{}{}}})",
                 pump,
                 now_ms + 1000,
                 value,
                 alarm_on,
-                seq
+                seq,
+                more
             ));
     }
 
@@ -109,21 +103,29 @@ class AlarmTest : public testing::Test {
     }
 
     std::int64_t now_ms = 1'700'000'000'000;
-    clock::VirtualClock clock{1'700'000'000'000};
-    chance::SeededChance chance{1};
-    disk::SimulatedDisk disk;
-    journal::RecordedJournal journal;
-    tls::SimulatedTls tls{chance, clock};
-    http::SimulatedHttp http{disk, tls, clock, journal};
-    mqtt::SimulatedMqtt mqtt{clock, chance};
-    database::SimulatedDatabases databases;
-    doors::Doors doors{clock, disk, chance, mqtt, http, tls, databases, journal};
     metrics::Metrics metrics;
     stream::Tapes tapes;
     stream::Tape& alarm_tape = tapes.of[log::Class::alarm];
     stream::Tape& control_tape = tapes.of[log::Class::control];
     std::unique_ptr<Alarm> alarm;
 };
+
+TEST_F(AlarmTest, WhatIsSuspectedAtThePeakIsKeptWithItsEvidence) {
+    level2(1, 0.6, true, R"(,"suspected":"unclear")");
+    step();
+    EXPECT_EQ(episodes().front().suspected, "unclear");
+    level2(2, 0.9, true, R"(,"suspected":"imbalance","evidence":"vibration_band_low up")");
+    level2(3, 0.7, true, R"(,"suspected":"overload","evidence":"current up")");
+    level2(4, 0.95, true, R"(,"suspected":"unclear")");
+    level2(5, 0.1, false);
+    step();
+    start();
+    const alarms::Episode ended = episodes().front();
+    EXPECT_EQ(ended.suspected, "imbalance");
+    EXPECT_EQ(ended.evidence, "vibration_band_low up");
+    EXPECT_NE(ended.end_unix_ms, 0);
+    EXPECT_THAT(alarm->episodes_json(), HasSubstr(R"("suspected":"imbalance")"));
+}
 
 TEST_F(AlarmTest, AnEpisodeIsRaisedKeepsItsPeakAndEnds) {
     level1(1, 0.6, true);

@@ -1,5 +1,6 @@
 #include "act/console/console.h"
 
+#include "act/console/suspicion.h"
 #include "world/json/json.h"
 
 #include <fmt/format.h>
@@ -111,8 +112,9 @@ Outcome<std::unique_ptr<Console>> Console::make(
     }
     if (!made->options_.web_dir.empty()) {
         auto page = Page::load(doors.disk, made->options_.web_dir);
-        if (!page) return std::unexpected(page.error());
-        made->page_ = std::move(*page);
+        // Alarms and commands do not wait for a page.
+        if (!page) doors.journal.error("console", page.error().what);
+        made->page_ = page ? std::move(*page) : Page::none(page.error().what);
     }
     return made;
 }
@@ -178,22 +180,7 @@ std::string Console::sentence(std::string& condition) const {
         return title + ": healthy" + shaking(vibration());
     }
     condition = "suspected";
-    std::string because;
-    const json episodes = json::parse(links_.episodes(), nullptr, false);
-    if (episodes.is_array())
-        for (const json& episode : episodes) {
-            if (episode.value("end_unix_ms", 1LL) != 0) continue;
-            double largest = 0;
-            for (const auto& [name, share] : episode["contributions"].items())
-                if (share.is_number() && share.get<double>() > largest) {
-                    largest = share.get<double>();
-                    because = name;
-                }
-            if (!because.empty()) break;
-        }
-    std::string text =
-        title + ": a fault is suspected" + (because.empty() ? "" : ", shown mostly by " + because);
-    text += shaking(vibration());
+    std::string text = title + ": " + suspicion_of(links_.episodes()) + shaking(vibration());
     if (steps_.action() == "acting") text += "; backup starting";
     if (steps_.action() == "confirmed") text += "; backup running, flow confirmed";
     if (steps_.action() == "not-observed") text += "; backup started, effect not observed";

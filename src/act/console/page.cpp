@@ -45,7 +45,14 @@ Outcome<Page> Page::load(disk::Disk& disk, const std::string& folder) {
     return page;
 }
 
+Page Page::none(std::string why) {
+    Page page;
+    page.why_none_ = std::move(why);
+    return page;
+}
+
 http::Response Page::get(const std::string& path) const {
+    if (!why_none_.empty()) return http::problem(503, "No page", why_none_);
     const auto found = assets_.find(path == "/" ? "/index.html" : path);
     if (found == assets_.end()) return http::problem(404, "Not found", path);
     http::Response response;

@@ -15,6 +15,9 @@ class Page {
     // says how the page is built.
     [[nodiscard]] static Outcome<Page> load(disk::Disk& disk, const std::string& folder);
 
+    // None, and why: each get() says so (503).
+    [[nodiscard]] static Page none(std::string why);
+
     [[nodiscard]] http::Response get(const std::string& path) const;
 
   private:
@@ -24,6 +27,7 @@ class Page {
     };
 
     std::map<std::string, Asset> assets_;  // by path, "/assets/x.js"
+    std::string why_none_;
 };
 
 }  // namespace stator::console

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace stator::console {
 
 using nlohmann::json;
@@ -177,6 +179,8 @@ void Steps::on_level2(const log::Record& record) {
         return;
     }
     alarm2_unix_ms_ = record.receive_unix_ms;
+    std::string suspected = text_of(alert, "suspected");
+    std::ranges::replace(suspected, '-', ' ');
     std::string because;
     if (const auto shares = alert.find("contributions");
         shares != alert.end() && shares->is_object()) {
@@ -190,7 +194,12 @@ void Steps::on_level2(const log::Record& record) {
     tell(
         "alarm",
         record.receive_unix_ms,
-        fmt::format("level 2 agrees: {}{}", text_of(alert, "severity"), because),
+        fmt::format(
+            "level 2 agrees: {}{}{}",
+            text_of(alert, "severity"),
+            suspected.empty() ? "" : "; suspected cause: " + suspected,
+            because
+        ),
         true
     );
     maybe_finish_6(record.receive_unix_ms);

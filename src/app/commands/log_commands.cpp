@@ -1,5 +1,6 @@
 #include "app/commands/commands.h"
 #include "app/commands/opened.h"
+#include "app/loop/loop.h"
 #include "app/site/layout.h"
 #include "store/log/inspect.h"
 #include "store/log/verify.h"
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdio>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -47,36 +49,58 @@ std::string line_of(const log::Record& record) {
     );
 }
 
-int run_tail(const std::string& state_dir, const std::string& name, std::size_t count, bool all) {
+struct Tail {
+    std::string log_class = "control";
+    std::size_t count = 20;
+    bool all = false;
+    bool follow = false;
+};
+
+int run_tail(const std::string& state_dir, const Tail& wanted) {
     real::Real real;
     auto config = open_config(real, state_dir);
     if (!config) return tell(config.error());
-    const auto log_class = log::class_named(name);
+    const auto log_class = log::class_named(wanted.log_class);
     if (!log_class)
         return tell(
-            {base::Fault::bad_input, name + " is no class: waveform, telemetry, alarm, control"}
+            {base::Fault::bad_input,
+             wanted.log_class + " is no class: waveform, telemetry, alarm, control"}
         );
     stream::LogStream stream{real.disk, site::Layout{*config}.log_directory()};
     // Without a name: an onlooker, which leaves nothing behind in the log's directory.
     auto source = stream.open(*log_class, {.name = "", .start = stream::Start::earliest});
     if (!source) return tell(source.error());
-    std::deque<std::string> lines;
+    loop::catch_signals();
+    std::deque<std::string> lines;  // of what was there at the beginning
+    bool live = false;              // they have been shown
+    const auto show = [&] {
+        for (const std::string& line : lines)
+            fmt::print("{}\n", line);
+        lines.clear();
+        live = true;
+    };
     // What comes in while this reads is not waited for: a busy writer must not keep it going.
     const std::int64_t begun_unix_ms = real.clock.unix_ms();
-    bool past = false;
-    while (!past) {
+    while (!loop::stop_wanted().load()) {
         auto records = (*source)->take(1000);
         if (!records) return tell(records.error());
-        if (records->empty()) break;
         for (const log::Record& record : *records) {
-            past = record.receive_unix_ms > begun_unix_ms;
-            if (past) break;
+            if (!live && record.receive_unix_ms > begun_unix_ms) show();
+            if (live && !wanted.follow) return 0;
             lines.push_back(line_of(record));
-            if (!all && lines.size() > count) lines.pop_front();
+            if (live) {
+                show();
+            } else if (!wanted.all && lines.size() > wanted.count) {
+                lines.pop_front();
+            }
         }
+        if (!records->empty()) continue;
+        show();
+        if (!wanted.follow) return 0;
+        std::fflush(stdout);
+        constexpr std::int64_t look_us = 200'000;  // at a signal, too
+        (*source)->wait(look_us);
     }
-    for (const std::string& line : lines)
-        fmt::print("{}\n", line);
     return 0;
 }
 
@@ -194,18 +218,15 @@ void add_log(CLI::App& program, Chosen& chosen) {
     auto* log = program.add_subcommand("log", "What the gate has stored");
     log->require_subcommand(1);
     auto* tail = log->add_subcommand("tail", "The last records of a class, one a line");
-    auto name = std::make_shared<std::string>("control");
-    auto count = std::make_shared<std::size_t>(20);
-    auto all = std::make_shared<bool>(false);
+    auto wanted = std::make_shared<Tail>();
     add_state(*tail, chosen);
-    tail->add_option("--class", *name, "waveform, telemetry, alarm or control")
+    tail->add_option("--class", wanted->log_class, "waveform, telemetry, alarm or control")
         ->capture_default_str();
-    tail->add_option("--count", *count, "How many")->capture_default_str();
-    tail->add_flag("--all", *all, "Every record that is there");
-    tail->callback([&chosen, name, count, all] {
-        chosen.run = [&chosen, name, count, all] {
-            return run_tail(chosen.state_dir, *name, *count, *all);
-        };
+    tail->add_option("--count", wanted->count, "How many")->capture_default_str();
+    tail->add_flag("--all", wanted->all, "Every record that is there");
+    tail->add_flag("--follow", wanted->follow, "And what comes, until Ctrl-C");
+    tail->callback([&chosen, wanted] {
+        chosen.run = [&chosen, wanted] { return run_tail(chosen.state_dir, *wanted); };
     });
     auto* ls = log->add_subcommand("ls", "Classes, positions, bytes, budgets, days of autonomy");
     auto segments = std::make_shared<bool>(false);

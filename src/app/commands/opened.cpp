@@ -15,13 +15,15 @@ int tell(const Error& error) {
     return 1;
 }
 
-Outcome<config::Config> open_config(real::Real& real, const std::string& state_dir) {
+Outcome<config::Config> open_config(
+    real::Real& real, const std::string& state_dir, const std::string& component
+) {
     if (!real.disk.exists(state_dir + "/stator.toml"))
         return fail(
             base::Fault::not_found,
             "there is no site in " + state_dir + ": run `stator init`, or name one with --state"
         );
-    return site::load(real.disk, state_dir, process::environment());
+    return site::load(real.disk, state_dir, process::environment(), component);
 }
 
 void add_state(CLI::App& command, Chosen& chosen) {

@@ -12,7 +12,10 @@ namespace stator::commands {
 // Prints the sentence to standard error; returns the exit code.
 int tell(const Error& error);
 
-[[nodiscard]] Outcome<config::Config> open_config(real::Real& real, const std::string& state_dir);
+// `component`: whose names of the environment count, as config::read_environment() has it.
+[[nodiscard]] Outcome<config::Config> open_config(
+    real::Real& real, const std::string& state_dir, const std::string& component = {}
+);
 
 void add_state(CLI::App& command, Chosen& chosen);
 

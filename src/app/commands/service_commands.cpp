@@ -20,11 +20,12 @@ int run_part(
     const std::string& name,
     const std::string& state_dir,
     std::uint16_t config::Ports::* ops_port,
-    const Make& make
+    const Make& make,
+    const std::string& only = {}
 ) {
     real::Real real;
     loop::catch_signals();
-    auto config = open_config(real, state_dir);
+    auto config = open_config(real, state_dir, only.empty() ? name : name + " " + only);
     if (!config) return tell(config.error());
     return loop::run(
         real.doors, name, [&] { return make(real, *config); }, config->ports.*ops_port
@@ -50,6 +51,35 @@ void add_plain(
                 [make](real::Real& real, config::Config& config) {
                     return make(real.doors, config);
                 }
+            );
+        };
+    });
+}
+
+void add_registry(CLI::App& program, Chosen& chosen) {
+    auto* command = program.add_subcommand("registry", "Devices, models, datasets over HTTPS");
+    auto only = std::make_shared<std::string>();
+    add_state(*command, chosen);
+    command
+        ->add_option(
+            "--only", *only, "One of the three, as a container has it: PORT is then its port"
+        )
+        ->check(CLI::IsMember({"devices", "models", "datasets"}));
+    command->callback([&chosen, only] {
+        chosen.run = [&chosen, only] {
+            return run_part(
+                "registry",
+                chosen.state_dir,
+                &config::Ports::ops_registry,
+                [only](real::Real& real, config::Config& config) {
+                    if (only->empty() && process::environment().contains("PORT"))
+                        real.doors.journal.warn(
+                            "registry",
+                            "PORT is passed over: three ports are served; --only serves one"
+                        );
+                    return parts::make_one_registry(real.doors, config, *only);
+                },
+                *only
             );
         };
     });
@@ -160,14 +190,7 @@ void add_node(CLI::App& program, Chosen& chosen) {
 
 void add_services(CLI::App& program, Chosen& chosen) {
     using config::Ports;
-    add_plain(
-        program,
-        chosen,
-        "registry",
-        "Devices, models, datasets over HTTPS",
-        &Ports::ops_registry,
-        parts::make_registry
-    );
+    add_registry(program, chosen);
     add_plain(
         program,
         chosen,

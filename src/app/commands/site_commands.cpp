@@ -120,6 +120,8 @@ void add_sim(CLI::App& program, Chosen& chosen) {
         ->capture_default_str();
     sim->add_option("--trace", options->trace_file, "Where the trace is written");
     sim->add_flag("--no-fault{false}", options->break_motor, "The motor stays healthy");
+    sim->add_option("--fault", options->fault_kind, "Its kind; default: of the seed")
+        ->check(CLI::IsMember({"bearing-wear", "imbalance", "overload", "blocked-flow"}));
     sim->add_flag("--no-load-change{false}", options->change_load, "The load stays as it is");
     sim->add_flag("--block-backup", options->block_backup, "The backup pump gives no flow");
     sim->add_flag("--flip-model-byte", options->flip_model_byte, "One byte of the second model");

@@ -108,10 +108,13 @@ Outcome<void> read_toml(Config& config, std::string_view toml, const std::string
     return {};
 }
 
-Outcome<void> read_environment(Config& config, const Environment& environment) {
+Outcome<void> read_environment(
+    Config& config, const Environment& environment, std::string_view component
+) {
     for (const Key& key : keys()) {
         std::vector<std::string> names{environment_name(key.name)};
-        for (const std::string& name : key.contract_names) {
+        for (const auto& [name, whose] : key.contract_names) {
+            if (!whose.empty() && whose != component) continue;
             names.push_back(name);
             std::string plain = name;
             std::ranges::replace(plain, '-', '_');

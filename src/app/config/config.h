@@ -1,7 +1,8 @@
 // The Config is everything that a site can set: one TOML file, each key overridable by environment.
 //
 // `ingest.max_rows` in the file is STATOR_INGEST_MAX_ROWS in the environment; the contract's own
-// names (MAX_ROWS, DATA-TOPIC or DATA_TOPIC, ...) work too and win. An unknown key is an Error that
+// names (MAX_ROWS, DATA-TOPIC or DATA_TOPIC, ...) work too and win; what PORT and
+// MODEL_REGISTRY_URL mean is each component's own. An unknown key is an Error that
 // names it and the keys there are. run/ports.toml, written by `stator up` where default ports were
 // taken, is read after the file.
 #pragma once
@@ -55,6 +56,7 @@ struct Kafka {
     std::string ca;
     std::string certificate;
     std::string key;
+    std::string data_topic;  // empty: as topics.data
 };
 
 struct Config {
@@ -71,6 +73,8 @@ struct Config {
     std::string learn_stream = "log";
     std::string level2_stream = "log";
     std::string sidecar_stream = "log";
+
+    std::string level2_models_url;  // empty: this site's registry
 
     // What runs level 2's models: "tinyml" or "tflite:PATH", and the delegate of the latter.
     std::string level2_engine = "tinyml";
@@ -110,6 +114,9 @@ struct Config {
     double gate_rate_per_s = 5000.0;                // messages of one device; 0: any number
     std::uint32_t gate_payload_bytes_max = 65'536;  // of one message
 
+    std::string bridge_mqtt_broker;  // tcp://HOST:PORT; empty: this site's
+    std::string bridge_mqtt_id = "bridge";
+
     std::string adopt_map;  // of the brokers that the site keeps; empty: none
 
     double demo_acceleration = 40.0;  // seconds of plant time in one of ours
@@ -128,7 +135,11 @@ using Environment = std::map<std::string, std::string>;
 [[nodiscard]] Outcome<void> read_toml(
     Config& config, std::string_view toml, const std::string& file
 );
-[[nodiscard]] Outcome<void> read_environment(Config& config, const Environment& environment);
+// `component` is who reads: "level2", "registry models"; names that mean something to others only
+// are passed over.
+[[nodiscard]] Outcome<void> read_environment(
+    Config& config, const Environment& environment, std::string_view component = {}
+);
 // What a new site's stator.toml says, with a line of comment for each key.
 [[nodiscard]] std::string default_toml(const Config& config, bool demo);
 [[nodiscard]] std::string ports_toml(const Ports& ports);

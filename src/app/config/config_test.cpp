@@ -338,6 +338,63 @@ TEST(Config, TheReferencesContainersOfLevel2AndItsSidecarAreUnderstood) {
     EXPECT_EQ(config.topics.data, "readings");
 }
 
+TEST(Config, WhatOneNameMeansIsEachComponentsOwn) {
+    const Environment environment{
+        {"PORT", "8080"}, {"MODEL_REGISTRY_URL", "https://host:30007/quantized"}
+    };
+    const auto read_as = [&](const char* component) {
+        Config config;
+        EXPECT_TRUE(read_environment(config, environment, component).has_value());
+        return config;
+    };
+    EXPECT_EQ(read_as("registry models").ports.models, 8080);
+    EXPECT_EQ(read_as("registry datasets").ports.datasets, 8080);
+    EXPECT_EQ(read_as("registry devices").ports.devices, 8080);
+    EXPECT_EQ(read_as("sidecar").ports.level2_line, 8080);
+    EXPECT_EQ(read_as("registry models").ports.devices, 30006);
+    EXPECT_EQ(ports_toml(read_as("registry").ports), ports_toml(Ports{}));
+    EXPECT_EQ(ports_toml(read_as("").ports), ports_toml(Ports{}));
+    EXPECT_EQ(read_as("level2").level2_models_url, "https://host:30007/quantized");
+    EXPECT_EQ(read_as("learn").level2_models_url, "");
+    EXPECT_EQ(read_as("learn").learn_full_upload_url, "https://host:30007/quantized");
+}
+
+TEST(Config, TheReferencesContainerOfTheBridgeIsUnderstood) {
+    Config config;
+    ASSERT_TRUE(read_environment(
+                    config,
+                    {{"MQTT-BROKER", "tcp://host:30005"},
+                     {"MQTT_ID", "bridge-2"},
+                     {"MQTT-TOPIC", "readings"},
+                     {"KAFKA-TOPIC", "readings-in-kafka"},
+                     {"KAFKA-BROKER", "host:32199"}}
+    )
+                    .has_value());
+    EXPECT_EQ(config.bridge_mqtt_broker, "tcp://host:30005");
+    EXPECT_EQ(config.bridge_mqtt_id, "bridge-2");
+    EXPECT_EQ(config.topics.data, "readings");
+    EXPECT_EQ(config.kafka.data_topic, "readings-in-kafka");
+    EXPECT_EQ(config.kafka.bootstrap, "host:32199");
+}
+
+TEST(Config, WhatTheClassifierCannotBeToldIsRefusedByName) {
+    const auto wrong = [](const std::string& line) {
+        Config config;
+        const auto done = read_toml(config, "[learn]\n" + line, "stator.toml");
+        return done ? "" : done.error().what;
+    };
+    EXPECT_EQ(wrong("family = \"classifier\"\nepochs = 1\nbatch_size = 1\n"), "");
+    EXPECT_EQ(
+        wrong("family = \"forest\"\n"),
+        "stator.toml:2: learn.family: 'forest' is not one of baseline, classifier"
+    );
+    EXPECT_EQ(wrong("epochs = 0\n"), "stator.toml:2: learn.epochs: must be at least 1");
+    Config config;
+    const auto done = read_environment(config, {{"BATCH_SIZE", "0"}});
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().what, "environment: BATCH_SIZE: must be at least 1");
+}
+
 TEST(Config, PortsReadBack) {
     Ports ports;
     ports.mqtts = 45123;

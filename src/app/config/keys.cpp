@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace stator::config {
@@ -38,7 +39,9 @@ std::string toml_of(const Number& value) {
 }
 
 template <typename T>
-Key key(std::string name, T Config::* member, std::string what, std::vector<std::string> contract) {
+Key key(
+    std::string name, T Config::* member, std::string what, std::vector<ContractName> contract
+) {
     return {
         .name = std::move(name),
         .contract_names = std::move(contract),
@@ -54,7 +57,7 @@ Key key(
     Group Config::* group,
     T Group::* member,
     std::string what,
-    std::vector<std::string> contract = {}
+    std::vector<ContractName> contract = {}
 ) {
     return {
         .name = std::move(name),
@@ -67,6 +70,26 @@ Key key(
     };
 }
 
+Key one_of(Key key, std::vector<std::string> words) {
+    key.set = [set = std::move(key.set),
+               words = std::move(words)](Config& config, const std::string& text) {
+        if (std::ranges::find(words, text) != words.end()) return set(config, text);
+        return Outcome<void>{fail(
+            base::Fault::bad_input,
+            fmt::format("'{}' is not one of {}", text, fmt::join(words, ", "))
+        )};
+    };
+    return key;
+}
+
+Key at_least_one(Key key) {
+    key.set = [set = std::move(key.set)](Config& config, const std::string& text) {
+        if (text != "0") return set(config, text);
+        return Outcome<void>{fail(base::Fault::bad_input, "must be at least 1")};
+    };
+    return key;
+}
+
 std::vector<Key> make_keys() {
     std::vector<Key> made;
     const auto add = [&](Key it) { made.push_back(std::move(it)); };
@@ -76,21 +99,23 @@ std::vector<Key> make_keys() {
     const auto port = [&](const char* name,
                           std::uint16_t Ports::* member,
                           const char* what,
-                          std::vector<std::string> contract = {}) {
+                          std::vector<ContractName> contract = {}) {
         add(key(std::string{"ports."} + name, &Config::ports, member, what, std::move(contract)));
     };
     port("mqtt", &Ports::mqtt, "MQTT without TLS, loopback, listed legacy devices only; 0: closed");
     port("mqtts", &Ports::mqtts, "MQTT over mutual TLS");
     port("wss", &Ports::wss, "MQTT over WebSockets and mutual TLS; 0: closed");
-    port("devices", &Ports::devices, "device registry, HTTPS");
-    port("models", &Ports::models, "model registry, HTTPS");
-    port("datasets", &Ports::datasets, "training datastore, HTTPS");
+    port("devices", &Ports::devices, "device registry, HTTPS", {{"PORT", "registry devices"}});
+    port("models", &Ports::models, "model registry, HTTPS", {{"PORT", "registry models"}});
+    port(
+        "datasets", &Ports::datasets, "training datastore, HTTPS", {{"PORT", "registry datasets"}}
+    );
     port("console", &Ports::console, "the page, loopback");
     port(
         "level2_line",
         &Ports::level2_line,
         "level 2's line socket, loopback; 0: closed",
-        {"SIDECAR_PORT"}
+        {"SIDECAR_PORT", {"PORT", "sidecar"}}
     );
     port("ops_up", &Ports::ops_up, "/healthz and /metrics of the supervisor, loopback");
     port("ops_registry", &Ports::ops_registry, "/healthz and /metrics, loopback");
@@ -129,7 +154,7 @@ std::vector<Key> make_keys() {
     const auto url = [&](const char* name,
                          std::string Config::* member,
                          const char* what,
-                         std::vector<std::string> contract) {
+                         std::vector<ContractName> contract) {
         add(key(std::string{"learn."} + name, member, what, std::move(contract)));
     };
     url("raw_url",
@@ -156,16 +181,39 @@ std::vector<Key> make_keys() {
         &Config::learn_quantised_upload_url,
         "where quantised models go, and are signed",
         {"MODEL_UPLOAD_REGISTRY_URL"});
-    add(key("learn.epochs", &Config::learn_epochs, "of the classifier", {"EPOCS", "EPOCHS"}));
-    add(key("learn.batch_size", &Config::learn_batch_size, "of the classifier", {"BATCH_SIZE"}));
+    add(at_least_one(
+        key("learn.epochs",
+            &Config::learn_epochs,
+            "passes over the rows, of family classifier",
+            {"EPOCS", "EPOCHS"})
+    ));
+    add(at_least_one(
+        key("learn.batch_size",
+            &Config::learn_batch_size,
+            "rows a step, of family classifier",
+            {"BATCH_SIZE"})
+    ));
     add(key("learn.stream", &Config::learn_stream, "what it reads: log or kafka", {}));
-    add(key("learn.family", &Config::learn_family, "baseline or classifier", {}));
+    add(one_of(
+        key("learn.family",
+            &Config::learn_family,
+            "baseline, or classifier once two alarms were called true",
+            {}),
+        {"baseline", "classifier"}
+    ));
     add(key("level2.stream", &Config::level2_stream, "what it reads: log, kafka or mqtt", {}));
     add(
         key("level2.group",
             &Config::level2_group,
             "its durable name as a reader, and in Kafka's group",
             {"STREAM_GRP_ID"})
+    );
+    add(
+        key("level2.models_url",
+            &Config::level2_models_url,
+            "whole URL before a quantised model's name, its manifest under /manifest of the same "
+            "host; empty: this site's registry",
+            {{"MODEL_REGISTRY_URL", "level2"}})
     );
     add(
         key("level2.engine",
@@ -220,7 +268,7 @@ std::vector<Key> make_keys() {
     const auto kafka = [&](const char* name,
                            std::string Kafka::* member,
                            const char* what,
-                           std::vector<std::string> contract = {}) {
+                           std::vector<ContractName> contract = {}) {
         add(key(std::string{"kafka."} + name, &Config::kafka, member, what, std::move(contract)));
     };
     kafka("bootstrap", &Kafka::bootstrap, "host:port,host:port; empty: none", {"KAFKA-BROKER"});
@@ -231,6 +279,24 @@ std::vector<Key> make_keys() {
     kafka("ca", &Kafka::ca, "of ssl: a PEM file; empty: this machine's CAs");
     kafka("certificate", &Kafka::certificate, "of ssl: our own, PEM; empty: none");
     kafka("key", &Kafka::key, "of ssl: its key, PEM");
+    kafka(
+        "data_topic",
+        &Kafka::data_topic,
+        "telemetry's name there; empty: topics.data, '/' as '.'",
+        {"KAFKA-TOPIC"}
+    );
+    add(
+        key("bridge.mqtt_broker",
+            &Config::bridge_mqtt_broker,
+            "tcp://HOST:PORT of a broker over mutual TLS; empty: this site's",
+            {"MQTT-BROKER"})
+    );
+    add(
+        key("bridge.mqtt_id",
+            &Config::bridge_mqtt_id,
+            "its MQTT client id, and whose certificate it shows",
+            {"MQTT-ID"})
+    );
     add(
         key("adopt.map",
             &Config::adopt_map,

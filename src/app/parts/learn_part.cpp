@@ -50,9 +50,22 @@ pipeline::Options learn_options(const config::Config& config) {
     };
     options.extract.alarms_file = layout.path("console/alarms.db");
     options.drift.shift_max = config.learn_drift_threshold;
+    options.train.epochs = config.learn_epochs;
+    options.train.batch_size = config.learn_batch_size;
+    if (config.learn_family == "classifier") options.train.family = train::Family::classifier;
     options.mqtt = layout.mqtt("learn");
     options.control_topic = config.topics.control;
     return options;
+}
+
+std::string unused_keys(const config::Config& config) {
+    const config::Config usual;
+    const bool told = config.learn_epochs != usual.learn_epochs ||
+                      config.learn_batch_size != usual.learn_batch_size;
+    if (!told || config.learn_family == "classifier") return {};
+    return "learn.epochs (EPOCS) and learn.batch_size (BATCH_SIZE) change nothing while "
+           "learn.family = \"baseline\": that model is computed, not trained in epochs; set "
+           "learn.family = \"classifier\"";
 }
 
 Made make_learn(doors::Doors& doors, const config::Config& config) {
@@ -62,6 +75,8 @@ Made make_learn(doors::Doors& doors, const config::Config& config) {
     for (const char* below : {"learn", "console"})
         if (auto done = doors.disk.make_directories(layout.path(below)); !done)
             return std::unexpected(done.error());
+    if (const std::string unused = unused_keys(config); !unused.empty())
+        doors.journal.warn("learn", unused);
     auto streams = make_streams(doors, config, "learn.stream", config.learn_stream);
     if (!streams) return std::unexpected(streams.error());
     auto made = pipeline::Pipeline::make(doors, *(*streams)->once, learn_options(config));

@@ -99,6 +99,30 @@ Outcome<std::unique_ptr<tflite::Library>> open_engine(
     return library;
 }
 
+// Where the models lie, if not at this site's registry: the file's folder as it was given, the
+// manifest at the same host.
+Outcome<void> look_elsewhere(
+    doors::Doors& doors, const std::string& url, level2::ModelOptions& models
+) {
+    if (url.empty()) return {};
+    // `stator up` hands its environment on to all, and to train the same name says another thing.
+    if (url.ends_with("/uploadModel")) {
+        doors.journal.info("level2", "passes over MODEL_REGISTRY_URL = " + url + ": it is train's");
+        return {};
+    }
+    constexpr std::string_view scheme = "https://";
+    const std::size_t path = url.find('/', scheme.size());
+    if (!url.starts_with(scheme) || path == std::string::npos)
+        return fail(
+            base::Fault::bad_input,
+            "level2.models_url (MODEL_REGISTRY_URL) = \"" + url +
+                "\" must be as https://HOST:30007/quantized"
+        );
+    models.registry_url = url.substr(0, path);
+    models.models_url = url.ends_with('/') ? url : url + '/';
+    return {};
+}
+
 }  // namespace
 
 Outcome<std::unique_ptr<disk::Lock>> lock_level2(
@@ -130,6 +154,8 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
         .signing_public_key_file = layout.pki("model-signing.pub"),
         .directory = layout.path("level2")
     };
+    if (auto done = look_elsewhere(doors, config.level2_models_url, options.models); !done)
+        return std::unexpected(done.error());
     options.mqtt = layout.mqtt(options.id);
     options.alert_topic = config.topics.level2;
     options.reader = config.level2_group;

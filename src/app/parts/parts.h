@@ -17,6 +17,10 @@ namespace stator::parts {
 using Made = Outcome<std::unique_ptr<part::Part>>;
 
 [[nodiscard]] Made make_registry(doors::Doors& doors, const config::Config& config);
+// `only` this of its services, on its own port: "devices", "models" or "datasets".
+[[nodiscard]] Made make_one_registry(
+    doors::Doors& doors, const config::Config& config, const std::string& only
+);
 [[nodiscard]] Made make_ingest(doors::Doors& doors, const config::Config& config);
 [[nodiscard]] Made make_learn(doors::Doors& doors, const config::Config& config);
 [[nodiscard]] Made make_level2(doors::Doors& doors, const config::Config& config);

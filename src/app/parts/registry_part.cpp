@@ -16,7 +16,7 @@ class RegistryPart final : public part::Part {
     RegistryPart(doors::Doors& doors, const config::Config& config)
         : doors_{doors}, config_{config} {}
 
-    Outcome<void> start();
+    Outcome<void> start(const std::string& only);  // empty: all
 
     [[nodiscard]] std::string_view name() const override { return "registry"; }
 
@@ -30,8 +30,8 @@ class RegistryPart final : public part::Part {
     void wait(std::int64_t timeout_us) override {
         // Each server has its own loop: they take turns in waiting.
         turn_ = (turn_ + 1) % servers_.size();
-        constexpr std::int64_t share_us = 3;
-        static_cast<void>(servers_[turn_]->poll(timeout_us / share_us));
+        const auto share = static_cast<std::int64_t>(servers_.size());
+        static_cast<void>(servers_[turn_]->poll(timeout_us / share));
     }
 
     std::string metrics() override { return metrics_.render(); }
@@ -79,7 +79,7 @@ Outcome<void> RegistryPart::serve(std::uint16_t port, http::Handler handler) {
     return {};
 }
 
-Outcome<void> RegistryPart::start() {
+Outcome<void> RegistryPart::start(const std::string& only) {
     auto devices = devices::Registry::make(doors_, {.state_directory = config_.state_dir});
     if (!devices) return std::unexpected(devices.error());
     devices_ = std::move(*devices);
@@ -94,23 +94,27 @@ Outcome<void> RegistryPart::start() {
     const auto files_handler = [this](const http::Request& request) {
         return counted("files", files(request));
     };
-    if (auto done = serve(
-            config_.ports.devices,
-            [this](const http::Request& request) {
-                return counted("devices", devices_->handle(request));
-            }
-        );
-        !done)
-        return done;
-    if (auto done = serve(config_.ports.models, files_handler); !done) return done;
-    return serve(config_.ports.datasets, files_handler);
+    const auto devices_handler = [this](const http::Request& request) {
+        return counted("devices", devices_->handle(request));
+    };
+    const config::Ports& ports = config_.ports;
+    const auto serves = [&](std::string_view name) { return only.empty() || only == name; };
+    Outcome<void> done;
+    if (serves("devices")) done = serve(ports.devices, devices_handler);
+    if (done && serves("models")) done = serve(ports.models, files_handler);
+    if (done && serves("datasets")) done = serve(ports.datasets, files_handler);
+    return done;
 }
 
 }  // namespace
 
 Made make_registry(doors::Doors& doors, const config::Config& config) {
+    return make_one_registry(doors, config, {});
+}
+
+Made make_one_registry(doors::Doors& doors, const config::Config& config, const std::string& only) {
     auto made = std::make_unique<RegistryPart>(doors, config);
-    if (auto done = made->start(); !done) return std::unexpected(done.error());
+    if (auto done = made->start(only); !done) return std::unexpected(done.error());
     return made;
 }
 

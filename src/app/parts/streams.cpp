@@ -8,6 +8,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace stator::parts {
 
 namespace {
@@ -28,26 +31,53 @@ Outcome<std::string> password_of(doors::Doors& doors, const std::string& file) {
 }
 
 std::unique_ptr<stream::Stream> kafka_stream(
-    kafka::Kafka& kafka, const config::Config& config, kafka::Options connection
+    kafka::Kafka& kafka,
+    const config::Config& config,
+    const std::string& data_topic,
+    kafka::Options connection
 ) {
     stream::KafkaStreamOptions options;
     options.connection = std::move(connection);
     options.site = config.site_name;
-    const auto name = [&](log::Class log_class, const std::string& topic) {
-        options.topics.at(static_cast<std::size_t>(log_class))
-            .push_back(stream::kafka_topic_of(topic));
+    const auto name = [&](log::Class log_class, const std::string& theirs) {
+        options.topics.at(static_cast<std::size_t>(log_class)).push_back(theirs);
     };
-    name(log::Class::telemetry, config.topics.data);
-    name(log::Class::alarm, config.topics.level1);
-    name(log::Class::alarm, config.topics.level2);
-    name(log::Class::control, config.topics.control);
-    name(log::Class::control, "stator/devices/any/event");
-    name(log::Class::control, "stator/presence/any");
-    name(log::Class::waveform, "stator/devices/any/waveform");
+    const auto ours = [&](log::Class log_class, const std::string& topic) {
+        const std::string theirs = stream::kafka_topic_of(topic);
+        options.mqtt_topics[theirs] = topic;
+        name(log_class, theirs);
+    };
+    options.mqtt_topics[data_topic] = config.topics.data;
+    name(log::Class::telemetry, data_topic);
+    ours(log::Class::alarm, config.topics.level1);
+    ours(log::Class::alarm, config.topics.level2);
+    ours(log::Class::control, config.topics.control);
+    // Each device has its own of these, which the record's header says.
+    name(log::Class::control, stream::kafka_topic_of("stator/devices/any/event"));
+    name(log::Class::control, stream::kafka_topic_of("stator/presence/any"));
+    name(log::Class::waveform, stream::kafka_topic_of("stator/devices/any/waveform"));
     return std::make_unique<stream::KafkaStream>(kafka, std::move(options));
 }
 
 }  // namespace
+
+Outcome<std::string> kafka_data_topic(const config::Config& config) {
+    if (config.kafka.data_topic.empty()) return stream::kafka_topic_of(config.topics.data);
+    const std::string& name = config.kafka.data_topic;
+    const auto bad = [&](const std::string& why) {
+        return wrong("kafka.data_topic", fmt::format("(KAFKA-TOPIC) = \"{}\" {}", name, why));
+    };
+    const bool plain = std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+    });
+    constexpr std::size_t bytes_max = 249;
+    if (!plain || name.size() > bytes_max || name == "." || name == "..")
+        return bad("is no name for a topic of Kafka: 1 to 249 of A-Z a-z 0-9 . _ -");
+    for (const std::string& other :
+         {config.topics.level1, config.topics.level2, config.topics.control})
+        if (name == stream::kafka_topic_of(other)) return bad("is another topic's name too");
+    return name;
+}
 
 Outcome<kafka::Options> kafka_options(doors::Doors& doors, const config::Config& config) {
     const config::Kafka& from = config.kafka;
@@ -88,8 +118,10 @@ Outcome<std::unique_ptr<Streams>> make_streams(
     } else if (choice == "kafka") {
         auto connection = kafka_options(doors, config);
         if (!connection) return std::unexpected(connection.error());
+        auto data_topic = kafka_data_topic(config);
+        if (!data_topic) return std::unexpected(data_topic.error());
         made->kafka = std::make_unique<kafka::RealKafka>();
-        made->inner = kafka_stream(*made->kafka, config, std::move(*connection));
+        made->inner = kafka_stream(*made->kafka, config, *data_topic, std::move(*connection));
     } else if (choice == "mqtt" && may_hear) {
         auto heard = std::make_unique<stream::MqttStream>(
             doors.clock,

@@ -20,6 +20,10 @@ namespace stator::parts {
     doors::Doors& doors, const config::Config& config
 );
 
+// Telemetry's name in Kafka. An Error names the key of one that Kafka does not take, or that is
+// another topic's there.
+[[nodiscard]] Outcome<std::string> kafka_data_topic(const config::Config& config);
+
 struct Streams {
     metrics::Metrics metrics;
     std::unique_ptr<kafka::Kafka> kafka;  // real, or none: in the simulation all read the log

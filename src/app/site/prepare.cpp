@@ -69,14 +69,17 @@ Outcome<void> write_provisioning(
 }  // namespace
 
 Outcome<config::Config> load(
-    disk::Disk& disk, const std::string& state_dir, const config::Environment& environment
+    disk::Disk& disk,
+    const std::string& state_dir,
+    const config::Environment& environment,
+    const std::string& component
 ) {
     config::Config config;
     config.state_dir = state_dir;
     for (const char* file : {"/stator.toml", "/run/ports.toml"})
         if (auto done = read_if_there(disk, config, state_dir + file); !done)
             return std::unexpected(done.error());
-    if (auto done = config::read_environment(config, environment); !done)
+    if (auto done = config::read_environment(config, environment, component); !done)
         return std::unexpected(done.error());
     if (auto topics = config::wire_topics(config.topics); !topics)
         return std::unexpected(topics.error());

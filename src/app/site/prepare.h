@@ -13,9 +13,13 @@
 
 namespace stator::site {
 
-// The configuration of the site in `state_dir`: stator.toml, then run/ports.toml, then environment.
+// The configuration of the site in `state_dir`: stator.toml, then run/ports.toml, then environment
+// as the `component` hears it.
 [[nodiscard]] Outcome<config::Config> load(
-    disk::Disk& disk, const std::string& state_dir, const config::Environment& environment
+    disk::Disk& disk,
+    const std::string& state_dir,
+    const config::Environment& environment,
+    const std::string& component = {}
 );
 
 // Writes stator.toml when there is none.

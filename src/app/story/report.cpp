@@ -27,6 +27,12 @@ struct Alarm {
     std::string what;
 };
 
+struct Suspicion {  // of an alarm of level 2
+    std::int64_t start_unix_ms = 0;
+    std::string kind;
+    std::string evidence;
+};
+
 struct Tally {
     std::size_t missed = 0;
     std::size_t false_events = 0;
@@ -79,6 +85,45 @@ Tally tally(
         if (!in_fault) ++made.false_events;
     }
     return made;
+}
+
+// What was suspected while each fault lasted, beside what it was.
+std::string suspicions(const std::vector<Fault>& faults, const json& view) {
+    std::vector<Suspicion> all;
+    for (const json& episode : view["episodes"])
+        if (episode.value("level", 0) == 2 &&
+            episode.value("device", "") == view["asset"].value("device", ""))
+            all.push_back(
+                {.start_unix_ms = episode.value("start_unix_ms", 0LL),
+                 .kind = episode.value("suspected", ""),
+                 .evidence = episode.value("evidence", "")}
+            );
+    std::ranges::sort(all, {}, &Suspicion::start_unix_ms);
+    std::string text;
+    for (const Fault& fault : faults) {
+        std::string said;
+        for (const Suspicion& it : all) {
+            if (it.start_unix_ms < fault.onset_unix_ms ||
+                (fault.end_unix_ms != 0 && it.start_unix_ms > fault.end_unix_ms))
+                continue;
+            const std::string_view how = it.kind == fault.kind                     ? "right"
+                                         : it.kind.empty() || it.kind == "unclear" ? "not named"
+                                                                                   : "WRONG";
+            said += fmt::format(
+                "{}{}{}: {}",
+                said.empty() ? "" : "; ",
+                it.kind.empty() ? "nothing" : it.kind,
+                it.evidence.empty() ? "" : " (" + it.evidence + ")",
+                how
+            );
+        }
+        text += fmt::format(
+            "    {}: suspected {}\n",
+            fault.kind,
+            said.empty() ? "nothing: no alarm of level 2" : said
+        );
+    }
+    return text;
 }
 
 std::string peer(const std::string& name, const Tally& it) {
@@ -136,6 +181,7 @@ std::string report(
     text += "\nJudged by the motor's own account:\n";
     text += peer("Stator, level 1", tally(faults, ours, cost.acceleration));
     text += peer("fixed limit, raw channels", tally(faults, theirs, cost.acceleration));
+    if (!faults.empty()) text += "  Kind of fault, by level 2:\n" + suspicions(faults, view);
     const json& loop = view["loop"];
     text += fmt::format(
         "\nreadings {}, duplicates {}, gaps declared {}, bytes missed by the page {}\n",

@@ -1,5 +1,6 @@
 #include "app/story/report.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -18,7 +19,8 @@ constexpr const char* overview = R"({
   "episodes":[
     {"device":"7","level":1,"start_unix_ms":5000},
     {"device":"7","level":1,"start_unix_ms":12000},
-    {"device":"7","level":2,"start_unix_ms":12100},
+    {"device":"7","level":2,"start_unix_ms":12100,"suspected":"bearing-wear","evidence":"x up"},
+    {"device":"7","level":2,"start_unix_ms":14000,"suspected":"unclear","evidence":""},
     {"device":"other","level":1,"start_unix_ms":30000}],
   "fixed_limit":[
     {"channel":"current","start_unix_ms":6000},
@@ -55,6 +57,23 @@ TEST(Report, SetsMissesBesideHitsForStatorAndForTheFixedLimit) {
     );
     EXPECT_TRUE(has(text, "what the last model changed"));
     EXPECT_TRUE(has(text, "SIMULATED, 40 x time"));
+}
+
+TEST(Report, SetsWhatWasSuspectedBesideWhatItWas) {
+    const auto of = [](const char* kind, std::int64_t onset_unix_ms) {
+        const std::string faults = fmt::format(
+            R"({{"faults":[{{"kind":"{}","onset_unix_ms":{},"end_unix_ms":15000}}]}})",
+            kind,
+            onset_unix_ms
+        );
+        return report(overview, faults, "", {});
+    };
+    const std::string right = of("bearing-wear", 10'000);
+    EXPECT_TRUE(
+        has(right, "bearing-wear: suspected bearing-wear (x up): right; unclear: not named\n")
+    ) << right;
+    EXPECT_TRUE(has(of("overload", 10'000), "overload: suspected bearing-wear (x up): WRONG; "));
+    EXPECT_TRUE(has(of("overload", 14'500), "overload: suspected nothing: no alarm of level 2\n"));
 }
 
 TEST(Report, CallsAnAlarmFalseThatComesBeforeTheOnsetOrAfterTheRepair) {

@@ -275,11 +275,17 @@ Outcome<void> Level2::alert(
     const std::string& device,
     const asset::Asset& asset,
     const detect::Verdict& verdict,
-    std::int64_t time_unix_ms
+    std::int64_t time_unix_ms,
+    suspect::Suspicion suspicion
 ) {
     const bundle::Manifest& manifest = running_of(asset)->manifest;
     wire::Alert alert = judge::alert_of(
-        verdict, asset, judge::bands_of(asset), manifest.name.view(), manifest.fold.threshold
+        verdict,
+        asset,
+        judge::bands_of(asset),
+        manifest.name.view(),
+        manifest.fold.threshold,
+        suspicion
     );
     alert.device = std::string_view{device};
     alert.time_unix_ms = time_unix_ms;
@@ -354,7 +360,7 @@ Outcome<void> Level2::tell(const Row& row) {
     if (!verdict.ready) return {};
     metrics_.set("stator_level2_value", verdict.value, metrics::label("device", row.device));
     if (!row.made.alert_due) return {};
-    return alert(row.device, *row.asset, verdict, row.reading.time_unix_ms);
+    return alert(row.device, *row.asset, verdict, row.reading.time_unix_ms, row.made.suspicion);
 }
 
 // A failed run was tinyml's: no record goes unjudged, and a model's first failure is told.

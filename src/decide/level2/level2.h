@@ -93,7 +93,8 @@ class Level2 {
         const std::string& device,
         const asset::Asset& asset,
         const detect::Verdict& verdict,
-        std::int64_t time_unix_ms
+        std::int64_t time_unix_ms,
+        suspect::Suspicion suspicion = suspect::Suspicion::none
     );
     // The end of an alarm that the model which raised it will not tell.
     [[nodiscard]] Outcome<void> withdraw(const std::string& device);

@@ -38,10 +38,10 @@ class DoorVerifier final : public bundle::Verifier {
 };
 
 Outcome<std::string> get(
-    doors::Doors& doors, const ModelOptions& options, const std::string& path, std::size_t bytes_max
+    doors::Doors& doors, const ModelOptions& options, std::string url, std::size_t bytes_max
 ) {
     http::ClientRequest request;
-    request.url = options.registry_url + path;
+    request.url = std::move(url);
     request.ca_file = options.ca_file;
     request.certificate_file = options.certificate_file;
     request.key_file = options.key_file;
@@ -184,12 +184,16 @@ Outcome<std::unique_ptr<RunningModel>> fetch_model(
     const Running& running,
     const std::string& name
 ) {
-    auto envelope =
-        get(doors, options, "/manifest/" + http::percent_encode(name), bundle::envelope_bytes_max);
+    const std::string encoded = http::percent_encode(name);
+    auto envelope = get(
+        doors, options, options.registry_url + "/manifest/" + encoded, bundle::envelope_bytes_max
+    );
     if (!envelope) return std::unexpected(envelope.error());
     auto asset = meant_for(assets, *envelope, name);
     if (!asset) return std::unexpected(asset.error());
-    auto file = get(doors, options, "/quantized/" + http::percent_encode(name), model_bytes_max);
+    const std::string folder =
+        options.models_url.empty() ? options.registry_url + "/quantized/" : options.models_url;
+    auto file = get(doors, options, folder + encoded, model_bytes_max);
     if (!file) return std::unexpected(file.error());
     const auto now = running.find(std::string{(*asset)->device_class.view()});
     auto made = std::make_unique<RunningModel>();

@@ -29,6 +29,7 @@ inline constexpr std::size_t model_bytes_max = 16U << 20U;
 
 struct ModelOptions {
     std::string registry_url;  // "https://127.0.0.1:30007"
+    std::string models_url;    // before a file's name; empty: the registry's /quantized/
     std::string ca_file;
     std::string certificate_file;
     std::string key_file;

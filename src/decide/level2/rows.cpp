@@ -24,7 +24,8 @@ void judge_together(RunningModel& running, const std::vector<Row*>& rows) {
     std::size_t next = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const float value = pending[i].asks ? values[next++] : 0.0F;
-        rows[i]->made = judge::finish(*rows[i]->memory, rows[i]->reading, model, pending[i], value);
+        Row& row = *rows[i];
+        row.made = judge::finish(*row.memory, row.reading, *row.asset, model, pending[i], value);
     }
 }
 

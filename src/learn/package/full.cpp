@@ -187,14 +187,15 @@ bool is_sound(const detect::Parameters& fold) {
 }
 
 std::string card_of(const asset::Asset& asset, const Full& full) {
+    const Family family = family_of(full.trained.network);
     return json{
-        {"family", "baseline"},
+        {"family", family.name},
         {"asset", std::string{asset.id.view()}},
         {"level", full.level},
         {"data_set", full.data_set},
         {"rows", full.rows},
-        {"limit_distance", full.trained.limit},
-        {"healthy_p99_distance", full.trained.p99},
+        {"limit_" + family.measure, full.trained.limit},
+        {"healthy_p99_" + family.measure, full.trained.p99},
     }
         .dump();
 }

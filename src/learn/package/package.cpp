@@ -100,13 +100,14 @@ std::string card_of(
     const std::string& data_set,
     std::size_t rows
 ) {
+    const Family family = family_of(trained.network);
     return json{
-        {"family", "baseline"},
+        {"family", family.name},
         {"asset", std::string{asset.id.view()}},
         {"data_set", data_set},
         {"rows", rows},
-        {"limit_distance", trained.limit},
-        {"healthy_p99_distance", trained.p99},
+        {"limit_" + family.measure, trained.limit},
+        {"healthy_p99_" + family.measure, trained.p99},
         {"quantising_mean_loss", candidate.accuracy.mean_loss},
         {"quantising_worst_loss", candidate.accuracy.worst_loss},
         {"quantising_limit_loss", candidate.accuracy.limit_loss},
@@ -127,6 +128,14 @@ std::string loss_text(const quantise::Report& accuracy) {
         accuracy.limit_rows,
         100 * accuracy.flips
     );
+}
+
+Family family_of(const quantise::Network& network) {
+    const bool classifies = std::ranges::none_of(network.layers, [](const quantise::Layer& layer) {
+        return std::holds_alternative<quantise::Sum>(layer);
+    });
+    return classifies ? Family{.name = "classifier", .measure = "value"}
+                      : Family{.name = "baseline", .measure = "distance"};
 }
 
 std::string constants_of(const asset::Asset& asset, const detect::Parameters& fold) {

@@ -48,6 +48,14 @@ struct Candidate {
 // The same loss in a line for the run's report.
 [[nodiscard]] std::string loss_text(const quantise::Report& accuracy);
 
+// "baseline" or "classifier", and what its limit is of: "distance" or "value".
+struct Family {
+    std::string name;
+    std::string measure;
+};
+
+[[nodiscard]] Family family_of(const quantise::Network& network);
+
 [[nodiscard]] std::string constants_of(const asset::Asset& asset, const detect::Parameters& fold);
 
 }  // namespace stator::package

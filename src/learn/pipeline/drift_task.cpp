@@ -1,6 +1,9 @@
 #include "learn/pipeline/pipeline.h"
+#include "shared/wire/messages.h"
 
 #include <fmt/format.h>
+
+#include <array>
 
 namespace stator::pipeline {
 
@@ -58,6 +61,20 @@ Outcome<std::string> look_for_drift(
             return std::string{};
     }
     return std::string{};
+}
+
+Outcome<void> announce_training(
+    runs::Runs& runs, const Options& options, const std::string& asset, const std::string& data_set
+) {
+    if (auto done = runs.set_awaited(asset, data_set); !done) return done;
+    wire::Command command;
+    command.order = wire::Order::train_model;
+    if (!command.payload.assign(data_set))
+        return fail(base::Fault::bad_input, data_set + " does not fit a command");
+    std::array<char, wire::message_bytes_max> buffer{};
+    const auto json = wire::encode(command, buffer);
+    if (!json) return fail(json.error(), data_set + " does not fit a command");
+    return stream::Outbox::enqueue(runs.database(), options.control_topic, std::string{*json});
 }
 
 }  // namespace stator::pipeline

@@ -1,5 +1,7 @@
 #include "learn/pipeline/material.h"
 
+#include "learn/evaluate/evaluate.h"
+
 #include <algorithm>
 
 namespace stator::pipeline {
@@ -40,6 +42,11 @@ Outcome<Material> material_of(
     auto reference = runs.rows(made.data_set.asset, runs::Use::reference);
     if (!reference) return std::unexpected(reference.error());
     made.reference = std::move(*reference);
+    // From the book, not from the CSV: there the rows have their times.
+    auto faults = runs.rows(made.data_set.asset, runs::Use::fault);
+    if (!faults) return std::unexpected(faults.error());
+    made.faults = evaluate::stretches(*faults);
+    if (!made.faults.empty()) made.faults.pop_back();
     return made;
 }
 

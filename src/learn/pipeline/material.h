@@ -17,6 +17,8 @@ struct Material {
     std::vector<runs::Row> reference;  // what the model that runs was trained on
     std::vector<runs::Row> train;
     std::vector<runs::Row> unseen;  // the newest quarter, never trained on: it judges
+    // One stretch a confirmed fault, for a classifier; without the newest, which judges.
+    std::vector<std::vector<runs::Row>> faults;
 };
 
 // Older and newest quarter.

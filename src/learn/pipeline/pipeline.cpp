@@ -90,15 +90,7 @@ Outcome<void> Pipeline::run_extract(const Task& task) {
     auto transaction = database::Transaction::begin(runs_->database());
     if (!transaction) return std::unexpected(transaction.error());
     for (const auto& [asset, name] : data_sets) {
-        if (auto done = runs_->set_awaited(asset, name); !done) return done;
-        wire::Command command;
-        command.order = wire::Order::train_model;
-        command.payload = std::string_view{name};
-        std::array<char, wire::message_bytes_max> buffer{};
-        const auto json = wire::encode(command, buffer);
-        if (!json) return fail(json.error(), name + " does not fit a command");
-        if (auto done = outbox_->enqueue(options_.control_topic, std::string{*json}); !done)
-            return done;
+        if (auto done = announce_training(*runs_, options_, asset, name); !done) return done;
         metrics_.add("stator_learn_trainings_asked_total");
     }
     if (auto done = runs_->set_done(task.command, task.payload); !done) return done;

@@ -44,6 +44,12 @@ struct Options {
     const std::string& raw_name
 );
 
+// The message train-model for this data set, in the outbox, and that it is awaited: in one
+// transaction of the caller's.
+[[nodiscard]] Outcome<void> announce_training(
+    runs::Runs& runs, const Options& options, const std::string& asset, const std::string& data_set
+);
+
 // train: the full-precision model of each level into the registry; their names there.
 [[nodiscard]] Outcome<std::vector<std::string>> train_models(
     doors::Doors& doors, runs::Runs& runs, const Options& options, const std::string& data_set

@@ -83,6 +83,12 @@ Outcome<Made> quantise_level(
     std::ranges::move(
         train::windows_of(material.train, trained.fold), std::back_inserter(trained.windows)
     );
+    // It decides inside what it has seen, faults too: its input's range must hold them.
+    if (package::family_of(trained.network).name == "classifier")
+        for (const std::vector<Row>& stretch : material.faults)
+            std::ranges::move(
+                train::windows_of(stretch, trained.fold), std::back_inserter(trained.windows)
+            );
     auto candidate = package::assemble(*material.asset, trained, material.train, full->level);
     if (!candidate) return std::unexpected(candidate.error());
     Made made{.candidate = std::move(*candidate), .level = full->level, .name = {}, .manifest = {}};

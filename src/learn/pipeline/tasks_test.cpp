@@ -111,6 +111,50 @@ TEST_F(PipelineTest, EachTaskRunsByItself) {
     }
 }
 
+// The family of each full-precision model in the registry, in order.
+std::vector<std::string> families(const Registry& registry) {
+    std::vector<std::string> made;
+    for (const auto& [name, zipped] : registry.full) {
+        const auto entries = *package::unzip(zipped, name);
+        made.push_back(nlohmann::json::parse(entries.at("card.json")).at("family"));
+    }
+    return made;
+}
+
+TEST_F(PipelineTest, AClassifierIsTrainedOnceTwoFaultsWereConfirmedAndABaselineUntilThen) {
+    options.train.family = train::Family::classifier;
+    options.train.epochs = 40;
+    start();
+    record(240, 0.0F);
+    turn();
+    EXPECT_THAT(families(registry), testing::ElementsAre("baseline", "baseline"));
+    EXPECT_TRUE(journal.told("no classifier yet (0 windows of faults")) << journal.text();
+    for (int i = 0; i < 2; ++i) {
+        const std::int64_t from = record(150, 3.0F);
+        alarms::Episode episode{
+            .device = device,
+            .level = 1,
+            .start_unix_ms = from,
+            .end_unix_ms = time_ms,
+            .model = "m",
+            .verdict = "true"
+        };
+        ASSERT_TRUE(alarms->save(episode));
+        turn();
+        record(240, 0.0F);
+        turn();
+    }
+    const std::string last = registry.normalised.rbegin()->first;
+    const auto trained = train_models(doors, pipeline->runs(), options, last);
+    ASSERT_TRUE(trained) << trained.error().what;
+    EXPECT_THAT(
+        families(registry), testing::ElementsAre("baseline", "baseline", "classifier", "classifier")
+    ) << journal.text();
+    const auto promoted = quantise_and_judge(doors, pipeline->runs(), options, last);
+    ASSERT_TRUE(promoted) << promoted.error().what;
+    EXPECT_TRUE(*promoted) << *pipeline->runs().last_judgement();
+}
+
 TEST_F(PipelineTest, AFullModelThatWasSpoiledInTheRegistryIsNotQuantised) {
     record(240, 0.0F);
     auto& runs = pipeline->runs();

@@ -1,6 +1,8 @@
 #include "learn/package/full.h"
 #include "learn/pipeline/material.h"
 
+#include <fmt/format.h>
+
 namespace stator::pipeline {
 
 namespace {
@@ -21,6 +23,30 @@ Outcome<std::string> upload(
     );
 }
 
+Outcome<train::Trained> train_level(
+    journal::Journal& journal, const Material& material, const train::Config& config, int level
+) {
+    const std::size_t features = material.asset->features.size();
+    if (config.family == train::Family::classifier) {
+        auto trained = train::classifier(
+            material.reference, material.train, material.faults, features, level, config
+        );
+        if (trained || trained.error().fault != base::Fault::bad_input) return trained;
+        journal.info(
+            "learn",
+            fmt::format(
+                "{}: level {}: no classifier yet ({}), so a baseline: it needs alarms that a "
+                "person "
+                "called true, and one more of them to be judged by",
+                material.asset->id.view(),
+                level,
+                trained.error().what
+            )
+        );
+    }
+    return train::baseline(material.reference, material.train, features, level, config);
+}
+
 }  // namespace
 
 Outcome<std::vector<std::string>> train_models(
@@ -32,9 +58,7 @@ Outcome<std::vector<std::string>> train_models(
     artifacts::Artifacts registry{doors.http, options.extract.registry};
     std::vector<std::string> names;
     for (const int level : levels) {
-        auto trained = train::baseline(
-            material->reference, material->train, asset.features.size(), level, options.train
-        );
+        auto trained = train_level(doors.journal, *material, options.train, level);
         if (!trained) return std::unexpected(trained.error());
         const package::Full full{
             .trained = std::move(*trained),

@@ -136,6 +136,25 @@ std::vector<quantise::Row> windows_of(
     return made;
 }
 
+detect::Parameters fold_of(
+    const std::vector<Row>& reference,
+    const std::vector<Row>& fresh,
+    std::size_t features,
+    int level,
+    const Config& config
+) {
+    detect::Parameters fold;
+    fold.feature_count = features;
+    fold.smooth_count = 5;
+    fold.window_count = level == 2 ? config.level2_window : 1;
+    fold.ewma_alpha = 0.15F;
+    fold.raise_count = 5;
+    fold.adapt_rate = 1.0F / 500.0F;
+    fold.anchor_sd_max = 3.0F;
+    set_baseline({.reference = &reference, .fresh = &fresh}, config, fold);
+    return fold;
+}
+
 Outcome<Trained> baseline(
     const std::vector<Row>& reference,
     const std::vector<Row>& fresh,
@@ -149,17 +168,9 @@ Outcome<Trained> baseline(
             fmt::format("{} rows to train on, {} are needed", fresh.size(), config.rows_min)
         );
     Trained made;
-    detect::Parameters& fold = made.fold;
-    fold.feature_count = features;
-    fold.smooth_count = 5;
-    fold.window_count = level == 2 ? config.level2_window : 1;
-    fold.ewma_alpha = 0.15F;
-    fold.raise_count = 5;
-    fold.adapt_rate = 1.0F / 500.0F;
-    fold.anchor_sd_max = 3.0F;
+    made.fold = fold_of(reference, fresh, features, level, config);
     const Sets sets{.reference = &reference, .fresh = &fresh};
-    set_baseline(sets, config, fold);
-    const Weighted windows = weighted_windows(sets, fold);
+    const Weighted windows = weighted_windows(sets, made.fold);
     const Matrix whitening = whitening_of(windows, static_cast<double>(config.shrink));
     const Matrix whitened = windows.values * whitening.transpose();
     std::vector<double> distances;

@@ -194,7 +194,7 @@ void Edge::hear_reading(std::string_view payload) {
         ++counts_.incomplete;
         return;
     }
-    const judge::Judgement made = judge::judge(watched.judged, *reading, *model);
+    const judge::Judgement made = judge::judge(watched.judged, *reading, asset_, *model);
     ++counts_.judged;
     firmware_.count_reading();
     if (!made.alert_due) return;
@@ -203,7 +203,8 @@ void Edge::hear_reading(std::string_view payload) {
         device,
         made.verdict,
         edge ? ReadingKind::alarm_edge : ReadingKind::alarm_repeat,
-        reading->time_unix_ms
+        reading->time_unix_ms,
+        made.suspicion
     );
 }
 
@@ -226,7 +227,11 @@ void Edge::follow_model() {
 }
 
 void Edge::alert(
-    std::size_t device, const detect::Verdict& verdict, ReadingKind kind, std::int64_t time_unix_ms
+    std::size_t device,
+    const detect::Verdict& verdict,
+    ReadingKind kind,
+    std::int64_t time_unix_ms,
+    suspect::Suspicion suspicion
 ) {
     node::Reading waiting;
     waiting.time_unix_ms = time_unix_ms;
@@ -237,6 +242,7 @@ void Edge::alert(
     waiting.alarm = verdict.alarm;
     waiting.model = model_;
     waiting.about = static_cast<std::uint8_t>(device);
+    waiting.suspicion = suspicion;
     outbox_.push(waiting);
     ++counts_.alerts;
     if (verdict.alarm)
@@ -279,7 +285,8 @@ wire::Json Edge::encode(const node::Outbox::Item& item, std::string_view& topic)
         asset_,
         {.potential = about.severity_potential, .imminent = about.severity_imminent},
         models_[waiting.model].view(),
-        waiting.threshold
+        waiting.threshold,
+        waiting.suspicion
     );
     alert.device = about.device;
     alert.time_unix_ms = waiting.time_unix_ms;

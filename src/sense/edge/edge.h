@@ -101,7 +101,8 @@ class Edge final : private node::Encoder {
         std::size_t device,
         const detect::Verdict& verdict,
         node::ReadingKind kind,
-        std::int64_t time_unix_ms
+        std::int64_t time_unix_ms,
+        suspect::Suspicion suspicion = suspect::Suspicion::none
     );
     void keep_alarms();
     [[nodiscard]] wire::Json encode(const node::Outbox::Item& item, std::string_view& topic)

@@ -78,7 +78,7 @@ std::optional<judge::Model> Engine::judging() {
     Unit& unit = now();
     if (!unit.model) return std::nullopt;
     return judge::Model{
-        unit.name.view(), unit.fold, unit.keep_state, judge::network_of(*unit.model)
+        unit.name.view(), unit.fold, unit.keep_state, detect::network_of(*unit.model)
     };
 }
 

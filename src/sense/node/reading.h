@@ -5,6 +5,7 @@
 #pragma once
 
 #include "shared/asset/asset.h"
+#include "shared/suspect/suspect.h"
 #include "shared/wire/messages.h"
 
 #include <array>
@@ -27,6 +28,7 @@ struct Reading {
     bool clock_synced = false;
     std::uint8_t model = 0;  // index into the names of the models that ran
     std::uint8_t about = 0;  // of an alert: which of the devices
+    suspect::Suspicion suspicion = suspect::Suspicion::none;  // of an alert
 };
 
 // Samples of one channel as the converter gave them, in the memory of whoever recorded them.

@@ -150,4 +150,10 @@ Verdict step(
     return finish(state, pending, value, parameters);
 }
 
+std::span<const float> deviation_sd(const State& state, const Parameters& parameters) {
+    if (state.count == 0) return {};
+    const std::size_t newest = place_of(state.count - 1, parameters.window_count);
+    return std::span{state.window[newest]}.first(parameters.feature_count);
+}
+
 }  // namespace stator::detect

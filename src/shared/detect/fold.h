@@ -64,6 +64,13 @@ struct Network {
     void (*run)(void* self, std::span<const float> input, std::span<float> output) = nullptr;
 };
 
+// How tinyml runs it.
+[[nodiscard]] inline Network network_of(tinyml::Model& model) {
+    return {&model, [](void* self, std::span<const float> input, std::span<float> output) {
+                static_cast<tinyml::Model*>(self)->invoke(input, output);
+            }};
+}
+
 // A step whose network has not run yet: step() is begin(), the run, finish(). Who has readings of
 // many machines begins a step for each, and runs the network once over all inputs.
 struct Pending {
@@ -87,23 +94,17 @@ void begin(
     const Network& network
 );
 
+// How far the last reading that step() took had moved from the slow baseline, smoothed, in sd: what
+// the model saw of it. Empty while there was none.
+[[nodiscard]] std::span<const float> deviation_sd(const State& state, const Parameters& parameters);
+
 [[nodiscard]] inline Verdict step(
     State& state,
     std::span<const float> features,
     const Parameters& parameters,
     tinyml::Model& model
 ) {
-    return step(
-        state,
-        features,
-        parameters,
-        Network{
-            &model,
-            [](void* self, std::span<const float> input, std::span<float> output) {
-                static_cast<tinyml::Model*>(self)->invoke(input, output);
-            }
-        }
-    );
+    return step(state, features, parameters, network_of(model));
 }
 
 }  // namespace stator::detect

@@ -57,6 +57,7 @@ void begin(Memory& memory, const Reading& reading, const Model& model, detect::P
 Judgement finish(
     Memory& memory,
     const Reading& reading,
+    const asset::Asset& asset,
     const Model& model,
     const detect::Pending& pending,
     float value
@@ -64,11 +65,16 @@ Judgement finish(
     Judgement made;
     made.verdict = detect::finish(memory.fold, pending, value, model.fold);
     made.alert_due = alert_due(memory, made.verdict, reading.time_unix_ms);
-    if (made.alert_due) memory.alerted_unix_ms = reading.time_unix_ms;
+    if (!made.alert_due) return made;
+    memory.alerted_unix_ms = reading.time_unix_ms;
+    if (made.verdict.alarm)
+        made.suspicion = suspect::suspect(asset, detect::deviation_sd(memory.fold, model.fold));
     return made;
 }
 
-Judgement judge(Memory& memory, const Reading& reading, const Model& model) {
+Judgement judge(
+    Memory& memory, const Reading& reading, const asset::Asset& asset, const Model& model
+) {
     detect::Pending pending;
     begin(memory, reading, model, pending);
     float value = 0.0F;
@@ -78,7 +84,7 @@ Judgement judge(Memory& memory, const Reading& reading, const Model& model) {
             model.network.self, std::span{pending.input}.first(inputs), std::span{&value, 1}
         );
     }
-    return finish(memory, reading, model, pending, value);
+    return finish(memory, reading, asset, model, pending, value);
 }
 
 wire::Alert alert_of(
@@ -86,7 +92,8 @@ wire::Alert alert_of(
     const asset::Asset& asset,
     const Bands& bands,
     std::string_view model,
-    float threshold
+    float threshold,
+    suspect::Suspicion suspicion
 ) {
     wire::Alert alert;
     alert.inference = verdict.value;
@@ -94,6 +101,8 @@ wire::Alert alert_of(
     alert.threshold = threshold;
     alert.alarm = verdict.alarm;
     alert.model = model;
+    alert.suspected = suspect::name_of(suspicion);
+    alert.evidence = suspect::evidence_of(suspicion).view();
     for (std::size_t i = 0; i < asset.features.size(); ++i)
         if (verdict.contribution[i] > 0.0F &&
             !alert.contributions.push_back(

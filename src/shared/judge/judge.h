@@ -9,6 +9,7 @@
 #include "shared/asset/asset.h"
 #include "shared/bundle/manifest.h"
 #include "shared/detect/fold.h"
+#include "shared/suspect/suspect.h"
 #include "shared/wire/messages.h"
 
 #include <array>
@@ -34,13 +35,6 @@ struct Model {  // that judges now
     detect::Network network;
 };
 
-// How tinyml runs it.
-[[nodiscard]] inline detect::Network network_of(tinyml::Model& model) {
-    return {&model, [](void* self, std::span<const float> input, std::span<float> output) {
-                static_cast<tinyml::Model*>(self)->invoke(input, output);
-            }};
-}
-
 struct Bands {  // from where on a value is what; of the asset
     float potential = 0.5F;
     float imminent = 0.8F;
@@ -65,6 +59,7 @@ struct Reading {                                        // as it is judged
 struct Judgement {
     detect::Verdict verdict;
     bool alert_due = false;
+    suspect::Suspicion suspicion = suspect::Suspicion::none;  // of an alert that is due, in alarm
 };
 
 // The old model's memory means nothing to the new one, unless its maker says so.
@@ -72,7 +67,10 @@ void take_model(Memory& memory, const Model& model);
 // True when taking it would leave an alarm that nobody ends: then a withdrawal is to be sent.
 [[nodiscard]] bool must_withdraw(const Memory& memory, const Model& model);
 
-[[nodiscard]] Judgement judge(Memory& memory, const Reading& reading, const Model& model);
+// `asset`: whose the reading is.
+[[nodiscard]] Judgement judge(
+    Memory& memory, const Reading& reading, const asset::Asset& asset, const Model& model
+);
 
 // The same in two halves, around a run of the network that is done for many devices at once
 // (detect::Pending).
@@ -80,6 +78,7 @@ void begin(Memory& memory, const Reading& reading, const Model& model, detect::P
 [[nodiscard]] Judgement finish(
     Memory& memory,
     const Reading& reading,
+    const asset::Asset& asset,
     const Model& model,
     const detect::Pending& pending,
     float value
@@ -92,7 +91,8 @@ void begin(Memory& memory, const Reading& reading, const Model& model, detect::P
     const asset::Asset& asset,
     const Bands& bands,
     std::string_view model,
-    float threshold
+    float threshold,
+    suspect::Suspicion suspicion = suspect::Suspicion::none
 );
 
 }  // namespace stator::judge

@@ -31,7 +31,7 @@ class JudgeTest : public testing::Test {
     }
 
     Model model(std::string_view name = "a.tflite", bool keep_state = false) {
-        return {name, fold, keep_state, network_of(small.model())};
+        return {name, fold, keep_state, detect::network_of(small.model())};
     }
 
     static wire::Telemetry reading(std::uint64_t seq, float value, std::int64_t time_ms = -1) {
@@ -50,7 +50,7 @@ class JudgeTest : public testing::Test {
     Judgement take(const wire::Telemetry& telemetry) {
         const auto read = reading_of(telemetry, pump, 7);
         EXPECT_TRUE(read);
-        return judge(memory, *read, model());
+        return judge(memory, *read, pump, model());
     }
 
     asset::Asset pump;
@@ -97,8 +97,9 @@ TEST_F(JudgeTest, steps_that_wait_for_their_network_side_by_side_give_the_verdic
             small.model().invoke(
                 std::span{pending[i].input}.first(detect::small_model_inputs), std::span{&value, 1}
             );
-            const Judgement made = finish(together[i], readings[i], model(), pending[i], value);
-            const Judgement right = judge(alone[i], readings[i], model());
+            const Judgement made =
+                finish(together[i], readings[i], pump, model(), pending[i], value);
+            const Judgement right = judge(alone[i], readings[i], pump, model());
             EXPECT_EQ(made.verdict.value, right.verdict.value);
             EXPECT_EQ(made.verdict.ready, right.verdict.ready);
             EXPECT_EQ(made.verdict.alarm, right.verdict.alarm);
@@ -124,6 +125,26 @@ TEST_F(JudgeTest, an_alert_is_due_at_raise_once_a_second_of_the_devices_time_and
     }
     // Raised when half of the window is over, ended two readings after the last that was.
     EXPECT_THAT(due, testing::ElementsAre(6, 10, 14, 18, 22, 23));
+}
+
+TEST_F(JudgeTest, an_alert_that_is_due_in_alarm_says_what_the_directions_speak_for) {
+    pump.channels[0].name = "flow";
+    std::vector<suspect::Suspicion> said;
+    for (std::uint64_t seq = 1; seq <= 12; ++seq) {
+        wire::Telemetry made = reading(seq, 0.0F);
+        made.channels.clear();
+        made.features.clear();
+        const bool fault = seq > 4 && seq <= 8;
+        ASSERT_TRUE(made.channels.push_back({.name = "flow", .value = fault ? -4.0F : 0.0F}));
+        ASSERT_TRUE(made.features.push_back({.name = "sound_crest", .value = fault ? 9.0F : 0.0F}));
+        const Judgement judged = take(made);
+        if (judged.alert_due) said.push_back(judged.suspicion);
+        EXPECT_TRUE(judged.alert_due || judged.suspicion == suspect::Suspicion::none);
+    }
+    using enum suspect::Suspicion;
+    ASSERT_GE(said.size(), 3U);
+    EXPECT_EQ(said.front(), blocked_flow_metered);
+    EXPECT_EQ(said.back(), none) << "it ended";
 }
 
 TEST_F(JudgeTest, a_clock_that_is_set_back_does_not_silence_an_alarm) {
@@ -165,6 +186,11 @@ TEST_F(JudgeTest, an_alert_says_what_the_contract_says) {
         alert_of(verdict, pump, {.potential = 0.5F, .imminent = 0.7F}, "", 0.5F).severity,
         wire::Severity::imminent
     );
+    EXPECT_TRUE(alert.suspected.empty() && alert.evidence.empty());
+    const wire::Alert named =
+        alert_of(verdict, pump, {}, "", 0.5F, suspect::Suspicion::blocked_flow);
+    EXPECT_EQ(named.suspected.view(), "blocked-flow");
+    EXPECT_EQ(named.evidence.view(), "current down, sound_band_high up");
     verdict.alarm = false;  // at its end, however high the value still is
     EXPECT_EQ(alert_of(verdict, pump, {}, "", 0.5F).severity, wire::Severity::none);
 }

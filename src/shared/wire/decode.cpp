@@ -273,6 +273,8 @@ Result<Alert> decode_alert(std::string_view json) {
     reader.boolean("alarm", alert.alarm);
     reader.text("model", alert.model);
     reader.values("contributions", alert.contributions);
+    reader.text("suspected", alert.suspected);
+    reader.text("evidence", alert.evidence);
     reader.id("sourceID", alert.source);
     reader.whole("boot", alert.boot);
     reader.whole("seq", alert.seq);

@@ -88,6 +88,8 @@ struct Alert {  // level 2
     bool alarm = false;
     FileName model;
     Values contributions;
+    Word suspected;  // the kind of fault; empty: not said
+    Text evidence;   // what that rests on
     Id source;
     std::uint32_t boot = 0;
     std::uint64_t seq = 0;

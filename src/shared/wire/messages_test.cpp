@@ -136,6 +136,8 @@ TEST(Messages, AlertReadsBackWhole) {
     alert.alarm = true;
     alert.model = "M.tflite";
     ASSERT_TRUE(alert.contributions.push_back({"vibration", 0.7F}));
+    alert.suspected = "imbalance";
+    alert.evidence = "vibration_band_low up";
     alert.source = "level2-1";
     alert.boot = 1;
     alert.seq = 9;
@@ -144,6 +146,7 @@ TEST(Messages, AlertReadsBackWhole) {
         json,
         R"({"deviceID":"14333616","timeStamp":"5","inference":0.93,"severity":"imminent",)"
         R"("threshold":0.5,"alarm":true,"model":"M.tflite","contributions":{"vibration":0.7},)"
+        R"("suspected":"imbalance","evidence":"vibration_band_low up",)"
         R"("sourceID":"level2-1","boot":1,"seq":9})"
     );
     const auto read = decode_alert(json);

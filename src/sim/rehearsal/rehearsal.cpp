@@ -241,6 +241,7 @@ Outcome Rehearsal::play() {
     story_options.device = config_.node_device;
     story_options.break_motor = options_.break_motor;
     story_options.change_load = options_.change_load;
+    story_options.fault_kind = options_.fault_kind;
     story_options.acceleration = config_.demo_acceleration;
     story_.emplace(world_.http, world_.clock, world_.journal, story_options);
     const std::int64_t start_us = world_.clock.monotonic_us();

@@ -17,6 +17,7 @@ struct Options {
     bool change_load = true;
     bool block_backup = false;
     bool flip_model_byte = false;  // of every model that is fetched at the new load
+    std::string fault_kind;        // "imbalance": else it follows from the seed
     std::string sensor_fault;      // "vibration=stuck": from the first calm readings on
     double seconds = 0;            // of virtual time; 0: until the story ends
 };

@@ -17,7 +17,10 @@ constexpr std::string_view schema =
     "CREATE UNIQUE INDEX IF NOT EXISTS lasting ON episodes (device, level) WHERE end_unix_ms = 0;"
     "CREATE INDEX IF NOT EXISTS times ON episodes (start_unix_ms);"
     "CREATE TABLE IF NOT EXISTS places (source TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
-    " seq INTEGER NOT NULL);";
+    " seq INTEGER NOT NULL);"
+    // Beside the episodes, whose table older sites have.
+    "CREATE TABLE IF NOT EXISTS causes (episode INTEGER PRIMARY KEY, suspected TEXT NOT NULL,"
+    " evidence TEXT NOT NULL);";
 
 Episode episode_of(const database::Row& row) {
     Episode episode;
@@ -37,6 +40,8 @@ Episode episode_of(const database::Row& row) {
     if (shares.is_object())
         for (const auto& [name, share] : shares.items())
             if (share.is_number()) episode.contributions[name] = share.get<double>();
+    episode.suspected = row.text(13);
+    episode.evidence = row.text(14);
     return episode;
 }
 
@@ -62,7 +67,8 @@ Outcome<std::vector<Episode>> Alarms::select(
     auto rows = database_->query(
         "SELECT id, device, level, severity, start_unix_ms, end_unix_ms, peak, model, verdict, "
         "note,"
-        " who, acknowledged, contributions FROM episodes " +
+        " who, acknowledged, contributions, COALESCE(suspected, ''), COALESCE(evidence, '')"
+        " FROM episodes LEFT JOIN causes ON causes.episode = episodes.id " +
             where,
         parameters
     );
@@ -101,6 +107,16 @@ Outcome<std::vector<Episode>> Alarms::touching(std::int64_t from_unix_ms, std::i
 }
 
 Outcome<void> Alarms::save(Episode& episode) {
+    if (auto done = save_life(episode); !done || episode.suspected.empty()) return done;
+    return database_->execute(
+        "INSERT INTO causes (episode, suspected, evidence) VALUES (?,?,?)"
+        " ON CONFLICT(episode) DO UPDATE SET suspected=excluded.suspected,"
+        " evidence=excluded.evidence",
+        {episode.id, episode.suspected, episode.evidence}
+    );
+}
+
+Outcome<void> Alarms::save_life(Episode& episode) {
     const std::vector<database::Value> values{
         episode.device,
         static_cast<std::int64_t>(episode.level),

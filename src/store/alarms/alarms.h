@@ -31,7 +31,9 @@ struct Episode {
     std::string note;
     std::string who;  // gave the verdict
     bool acknowledged = false;
-    std::map<std::string, double> contributions;  // at the peak
+    std::map<std::string, double> contributions;  // at the peak, as are the next two
+    std::string suspected;  // the last kind of fault that was named; empty: nobody said
+    std::string evidence;
 };
 
 // After ISA-18.2: unacknowledged, acknowledged, returned unacknowledged, normal.
@@ -67,6 +69,8 @@ class Alarms {
     [[nodiscard]] Outcome<void> set_place(const std::string& source, const Place& place);
 
   private:
+    [[nodiscard]] Outcome<void> save_life(Episode& episode);
+
     explicit Alarms(std::unique_ptr<database::Database> database)
         : database_{std::move(database)} {}
 

@@ -48,6 +48,12 @@ class Maker {
         return done;
     }
 
+    Outcome<void> make_service(std::string_view name) {
+        auto done = make_ca();
+        if (done) done = make_leaf(name, subject_of({.name = name, .role = Role::service}));
+        return done;
+    }
+
   private:
     Outcome<std::string> read(const std::string& path) {
         return doors_.disk.read_all(path, pki_file_bytes_max);
@@ -251,6 +257,18 @@ Outcome<Site> init(
     if (!hash) return std::unexpected(hash.error());
     site.ca_sha256 = std::move(*hash);
     return site;
+}
+
+Outcome<void> add_service(doors::Doors& doors, const Site& site, std::string_view name) {
+    if (name == "server" || name == "ca" || name == "model-signing" ||
+        std::ranges::find(services, name, &Service::name) != services.end())
+        return fail(
+            base::Fault::exists, std::string{name} + " is another service's name at this site"
+        );
+    const auto lock = doors.disk.lock(site.pki("init.lock"));
+    if (!lock) return fail(lock.error().fault, "an init is at work: " + lock.error().what);
+    Site its = site;
+    return Maker{doors, its, {}}.make_service(name);
 }
 
 Outcome<Site> open(doors::Doors& doors, const std::string& state_directory) {

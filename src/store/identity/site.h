@@ -46,6 +46,12 @@ struct InitOptions {
     doors::Doors& doors, const std::string& state_directory, const InitOptions& options = {}
 );
 
+// The client chain NAME.pem, NAME.key (role service) of one more service; kept where it is there.
+// Fault::exists: init() has made NAME, for another.
+[[nodiscard]] Outcome<void> add_service(
+    doors::Doors& doors, const Site& site, std::string_view name
+);
+
 // The Site that init() has made: Fault::not_found, and what to do, when it has not.
 [[nodiscard]] Outcome<Site> open(doors::Doors& doors, const std::string& state_directory);
 

@@ -16,8 +16,10 @@ constexpr std::size_t places_max = 65'536;
 
 class KafkaSource final : public Source {
   public:
-    explicit KafkaSource(std::unique_ptr<kafka::Consumer> consumer)
-        : consumer_{std::move(consumer)} {}
+    KafkaSource(
+        std::unique_ptr<kafka::Consumer> consumer, std::map<std::string, std::string> mqtt_topics
+    )
+        : consumer_{std::move(consumer)}, mqtt_topics_{std::move(mqtt_topics)} {}
 
     Outcome<std::vector<log::Record>> take(std::size_t records_max) override {
         std::vector<log::Record> made;
@@ -73,6 +75,8 @@ class KafkaSource final : public Source {
 
     log::Record number(const kafka::Record& record) {
         log::Record made = from_kafka(record);
+        if (const auto ours = mqtt_topics_.find(record.topic); ours != mqtt_topics_.end())
+            made.topic = ours->second;
         made.offset.position = next_position_++;
         made.next.position = next_position_;
         taken_bytes_ += made.payload.size();
@@ -87,7 +91,8 @@ class KafkaSource final : public Source {
     }
 
     std::unique_ptr<kafka::Consumer> consumer_;
-    std::deque<kafka::Record> ahead_;  // taken by wait()
+    std::map<std::string, std::string> mqtt_topics_;  // Kafka's name -> ours
+    std::deque<kafka::Record> ahead_;                 // taken by wait()
     std::deque<Place> places_;
     std::uint64_t next_position_ = 0;
     std::uint64_t taken_ = 0;
@@ -113,7 +118,7 @@ Outcome<std::unique_ptr<Source>> KafkaStream::open(
         );
     auto consumer = kafka_.consumer(made);
     if (!consumer) return std::unexpected(consumer.error());
-    return std::make_unique<KafkaSource>(std::move(*consumer));
+    return std::make_unique<KafkaSource>(std::move(*consumer), options_.mqtt_topics);
 }
 
 }  // namespace stator::stream

@@ -12,6 +12,7 @@
 #include "world/kafka/kafka.h"
 
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct KafkaStreamOptions {
     kafka::Options connection;  // brokers and credentials; the rest is the stream's
     std::string site;
     std::array<std::vector<std::string>, log::class_count> topics;  // Kafka's names, by class
+    // Kafka's name -> ours on MQTT, whatever a record's header says: other sites and strangers name
+    // them otherwise. What is not here has the header's.
+    std::map<std::string, std::string> mqtt_topics;
 };
 
 class KafkaStream final : public Stream {

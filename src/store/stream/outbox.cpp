@@ -21,8 +21,10 @@ Outbox::Outbox(
 )
     : database_{database}, client_{client}, clock_{clock}, journal_{journal} {}
 
-Outcome<void> Outbox::enqueue(const std::string& topic, const std::string& payload) {
-    return database_.execute("INSERT INTO outbox(topic, payload) VALUES(?, ?)", {topic, payload});
+Outcome<void> Outbox::enqueue(
+    database::Database& database, const std::string& topic, const std::string& payload
+) {
+    return database.execute("INSERT INTO outbox(topic, payload) VALUES(?, ?)", {topic, payload});
 }
 
 void Outbox::on_event(const mqtt::Event& event) {

@@ -33,7 +33,14 @@ class Outbox {
         journal::Journal& journal
     );
 
-    [[nodiscard]] Outcome<void> enqueue(const std::string& topic, const std::string& payload);
+    [[nodiscard]] Outcome<void> enqueue(const std::string& topic, const std::string& payload) {
+        return enqueue(database_, topic, payload);
+    }
+
+    // For whoever has the service's database, and not its client: the service sends it.
+    [[nodiscard]] static Outcome<void> enqueue(
+        database::Database& database, const std::string& topic, const std::string& payload
+    );
     // Hand every event of the client to this, then step().
     void on_event(const mqtt::Event& event);
     [[nodiscard]] Outcome<void> step();

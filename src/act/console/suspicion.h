@@ -1,0 +1,13 @@
+// suspicion_of() says in words what the alarms that last are suspected to come of, and by what.
+#pragma once
+
+#include <string>
+
+namespace stator::console {
+
+// `episodes`: a JSON array of Episode (web/src/overview.ts), newest first.
+//   "bearing wear suspected (vibration band high up, vibration kurtosis up)"
+//   "a fault is suspected, cause unclear (mostly vibration crest)"
+[[nodiscard]] std::string suspicion_of(const std::string& episodes);
+
+}  // namespace stator::console
