@@ -173,6 +173,14 @@ class BoardFirmware(BoardBesideSite):
         event = self.firmware_event(62, "refused", "confirmed", seconds=240)
         self.assertEqual(event["reason"], "its trial ended without a confirmation", event)
 
+    def wait_for_firmware(self, what, before):
+        """What the board has said since, as soon as it has reached the site. A starved emulator takes its time."""
+        try:
+            return wait_until(what, lambda: (
+                said := self.board.text()[before:]) and "\nconnected\n" in said and said, 300)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the board said:\n{self.board.text()[-800:]}") from None
+
     def test_d_after_every_power_cut_a_valid_firmware_runs_and_its_release_never_falls(self):
         cuts = PowerCuts(11, self.board, self.registry, SLOTS)
         cuts.measure("/OTA_bin/2.bin", *self.update_s)
@@ -181,8 +189,7 @@ class BoardFirmware(BoardBesideSite):
             path = f"/OTA_bin/cut-{cut}.bin"
             self.registry.files[path] = self.packed(release)
             before = cuts.cut(lambda p=path: self.order("update-firmware", p.rsplit("/", 1)[1]), [path])
-            said = wait_until(f"firmware to run after cut {cut}, seed {cuts.seed}", lambda b=before: (
-                said := self.board.text()[b:]) and "\nconnected\n" in said and said, 120)
+            said = self.wait_for_firmware(f"firmware to run after cut {cut}, seed {cuts.seed}", before)
             runs = int(re.search(r"^firmware 0\.1\.(\d+)$", said, re.MULTILINE).group(1))
             self.assertIn(runs, (self.release, release), f"cut {cut}, seed {cuts.seed}")
             self.assertGreaterEqual(self.record(1 << 20, b"FIRM")[1], self.release)
