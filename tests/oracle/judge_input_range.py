@@ -1,7 +1,7 @@
 """judge_input_range.py QUANTISE_RUN TINYML_RUN WORK DATA: what int8 costs a classifier on SKAB's recordings.
 
-The reference network (4-60-30-10-1, standardised rows in) is trained here, in numpy, and judged on the recordings of
-judge_quantiser.py that neither training nor calibration saw. No TensorFlow: a minute, where that takes many.
+The reference network (4-60-30-10-1, standardised rows in) is trained here, in numpy, and judged on five recordings
+that neither training nor calibration saw. No TensorFlow: a minute, where that takes many.
 """
 import pathlib
 import subprocess
