@@ -2,9 +2,12 @@
 
 A device says the same story over MQTT each time; level 2 hears it from the log, from a real Kafka behind
 the bridge, from the broker itself, and from the log again with TensorFlow Lite's library as engine.
+Then the other consumers hear that Kafka: the sidecar, and ingest and learn, whose command goes through it.
 """
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import unittest
 import urllib.error
@@ -12,6 +15,7 @@ import urllib.request
 
 from gate_site import GateSite
 from kafka_broker import PASSWORD, USER, Kafka, free_ports, missing
+from level2_line_test import Foreign
 from level2_swaps_test import CHANNELS, START_MS, Models, Service, asset_toml, own_ports
 from stator_site import wait_until
 from tflite_test import ENGINE, LIBRARY
@@ -24,6 +28,7 @@ BIAS = -5.0
 STORY = [0.0, 0.02, 0.05, 0.07, 0.08, 0.05, 0.03, 0.0]
 ALARMED = [2, 3, 4, 5, 6]  # the last one ends it
 DEVICES = {"log": "over-log", "kafka": "over-kafka", "mqtt": "over-mqtt", "engine": "in-tflite"}
+ASKED_ABOUT, INGESTED = "to-the-sidecar", "to-ingest"
 
 
 def without_number(alert):
@@ -37,11 +42,12 @@ class Streams(unittest.TestCase):
     def setUpClass(cls):
         cls.kafka = Kafka(partitions=2)
         cls.addClassCleanup(cls.kafka.stop)
-        cls.site = GateSite(settings={**own_ports(), "ports.ops_bridge": free_ports(1)[0]})
+        names = ("ops_bridge", "ops_ingest", "ops_learn")
+        cls.site = GateSite(settings={**own_ports(), **{f"ports.{n}": p for n, p in zip(names, free_ports(3))}})
         cls.addClassCleanup(cls.site.stop)
         toml = cls.site.state / "stator.toml"
-        toml.write_text(toml.read_text() + "".join(map(asset_toml, DEVICES.values())))
-        for device in DEVICES.values():
+        toml.write_text(toml.read_text() + "".join(map(asset_toml, (*DEVICES.values(), ASKED_ABOUT, INGESTED))))
+        for device in (*DEVICES.values(), ASKED_ABOUT, INGESTED):
             cls.site.add(device)
         command = cls.site.broker_alone()
         password = cls.site.state / "kafka.password"
@@ -79,12 +85,16 @@ class Streams(unittest.TestCase):
         except OSError:
             return False
 
-    def ops(self, path):
+    def ops(self, path, name="ops_level2"):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.site.ports()['ops_level2']}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.site.ports()[name]}{path}", timeout=5) as answer:
                 return answer.read().decode()
         except (OSError, urllib.error.URLError):
             return ""
+
+    def metric(self, name, metric):
+        found = re.search(rf"^{re.escape(metric)} (\d+)", self.ops("/metrics", name), re.MULTILINE)
+        return int(found.group(1)) if found else 0
 
     def newest_runs(self):
         found = re.search(r"^stator_level2_model_release\{.*\} (\d+)$", self.ops("/metrics"), re.MULTILINE)
@@ -111,14 +121,20 @@ class Streams(unittest.TestCase):
             wait_until("the model", self.newest_runs, 60)
             with self.site.joined(device) as wire:
                 for number, value in enumerate(STORY, 1):
-                    reading = {"deviceID": device, "timeStamp": str(START_MS + 1000 * number), "boot": 1,
-                               "seq": number, **dict.fromkeys(CHANNELS, value)}  # fmt: skip
-                    self.assertLess(wire.publish(DATA, json.dumps(reading)), 0x80)
+                    self.say(wire, device, number, value)
             found = wait_until("the alerts", lambda: (a := self.alerts(device)) and len(a) >= len(ALARMED) and a, 60)
             self.assertEqual({alert["model"] for alert in found}, {name})
             return found
         finally:
             level2.stop()
+
+    def say(self, wire, device, number, value):
+        reading = {"deviceID": device, "timeStamp": str(START_MS + 1000 * number), "boot": 1,
+                   "seq": number, **dict.fromkeys(CHANNELS, value)}  # fmt: skip
+        self.assertLess(wire.publish(DATA, json.dumps(reading)), 0x80)
+
+    def in_kafka(self, topic):
+        return self.kafka.kcat("-C", "-t", topic, "-e", "-q", "-o", "beginning").decode().splitlines()
 
     def over(self, stream):
         if stream not in self.heard:
@@ -138,8 +154,7 @@ class Streams(unittest.TestCase):
     def test_2_kafka_gives_the_same(self):
         expected = [without_number(alert) for alert in self.over("log")]
         self.assertEqual([without_number(alert) for alert in self.over("kafka")], expected)
-        there = self.kafka.kcat("-C", "-t", ALERTS, "-e", "-q", "-o", "beginning").decode().splitlines()
-        told = [json.loads(line) for line in there]
+        told = [json.loads(line) for line in self.in_kafka(ALERTS)]
         told = [without_number(alert) for alert in told if alert["deviceID"] == DEVICES["kafka"]]
         self.assertEqual(told, expected, "and they are in Kafka, too")
 
@@ -156,6 +171,68 @@ class Streams(unittest.TestCase):
             self.assertAlmostEqual(alert["inference"], expected["inference"], delta=ENGINE_DIFFERENCE_MAX)
             for key in ("timeStamp", "severity", "alarm"):
                 self.assertEqual(alert[key], expected[key])
+
+    def test_5_ingest_and_learn_consume_from_kafka_and_command_through_it(self):
+        self.site.environment.update({"STATOR_INGEST_STREAM": "kafka", "STATOR_LEARN_STREAM": "kafka",
+                                      "MAX_ROWS": str(len(STORY))})  # fmt: skip
+        services = [Service(self.site, name) for name in ("ingest", "learn")]
+        try:
+            self.tell_ingest(1, 2, 4)
+            wait_until("the first rows", lambda: self.kept() == (3, 0), 60)
+            services[0].kill()
+            self.tell_ingest(5, 3, 3, 6, 7, 8)  # one is late, and comes again
+            services[0].start()
+            wait_until("its rows", lambda: self.kept() == (len(STORY), 1), 60)
+            self.assertEqual(self.metric("ops_ingest", "stator_ingest_late_total"), 1)
+            wait_until("a task", lambda: self.metric("ops_learn", "stator_learn_tasks_done_total") >= 1, 60)
+        finally:
+            for service in services:
+                service.stop()
+        self.assertIn("extract-data", [json.loads(line)["command"] for line in self.in_kafka("control-message")])
+
+    def tell_ingest(self, *numbers):
+        with self.site.joined(INGESTED) as wire:
+            for number in numbers:
+                self.say(wire, INGESTED, number, STORY[number - 1])
+
+    def kept(self):
+        """Rows of the device, and what came again, as ingest has kept them."""
+        file = self.site.state / "ingest/ingest.db"
+        if not file.exists():
+            return None
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as database:
+            try:
+                return database.execute("SELECT kept, duplicates FROM seen WHERE device = ?", [INGESTED]).fetchone()
+            except sqlite3.OperationalError:
+                return None  # it has just begun its file
+
+    def test_6_the_sidecar_asks_about_what_kafka_gives(self):
+        port = free_ports(1)[0]
+        self.site.environment.update({"STATOR_SIDECAR_STREAM": "kafka", "STATOR_SIDECAR_SERVER": f"127.0.0.1:{port}"})
+        foreign = Foreign(port)
+        foreign.start()
+        self.addCleanup(foreign.listener.close)
+        sidecar = Service(self.site, "sidecar")
+        try:
+            with self.site.joined(ASKED_ABOUT) as wire:
+                said = []
+
+                def joined():  # a new group begins with what comes from then on
+                    said.append(0.1)
+                    self.say(wire, ASKED_ABOUT, len(said), said[-1])
+                    return foreign.asked
+
+                wait_until("its first question", joined, 60)
+                for value in (0.6, 0.9, 0.2):
+                    said.append(value)
+                    self.say(wire, ASKED_ABOUT, len(said), value)
+            wait_until("the last question", lambda: foreign.asked[-1]["seq"] == len(said), 60)
+            first = foreign.asked[0]["seq"]
+            self.assertEqual([q["seq"] for q in foreign.asked], list(range(first, len(said) + 1)), "each once, in order")
+            alerts = wait_until("the alerts", lambda: (a := self.alerts(ASKED_ABOUT)) and len(a) >= 3 and a, 30)
+            self.assertEqual([a["severity"] for a in alerts], ["potential", "imminent", "none"])
+        finally:
+            sidecar.stop()
 
 
 if __name__ == "__main__":

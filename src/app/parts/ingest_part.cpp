@@ -62,7 +62,7 @@ Made make_ingest(doors::Doors& doors, const config::Config& config) {
         return std::unexpected(done.error());
     auto streams = make_streams(doors, config, "ingest.stream", config.ingest_stream);
     if (!streams) return std::unexpected(streams.error());
-    auto made = ingest::Ingest::make(doors, *(*streams)->once, std::move(options));
+    auto made = ingest::Ingest::make(doors, *(*streams)->inner, std::move(options));
     if (!made) return std::unexpected(made.error());
     std::unique_ptr<stream::Census> census;
     if ((*streams)->kafka == nullptr) {

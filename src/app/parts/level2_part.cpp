@@ -171,7 +171,7 @@ Made make_level2(doors::Doors& doors, const config::Config& config) {
     auto library = open_engine(doors, config);
     if (!library) return std::unexpected(library.error());
     options.models.engines = library->get();
-    auto made = level2::Level2::make(doors, *(*streams)->once, std::move(options));
+    auto made = level2::Level2::make(doors, *(*streams)->inner, std::move(options));
     if (!made) return std::unexpected(made.error());
     auto part = std::make_unique<Level2Part>(
         std::move(*lock), std::move(*streams), std::move(*library), std::move(*made)

@@ -74,7 +74,7 @@ Made make_sidecar(doors::Doors& doors, const config::Config& config) {
     auto streams = make_streams(doors, config, "sidecar.stream", config.sidecar_stream);
     if (!streams) return std::unexpected(streams.error());
     auto sockets = std::make_unique<sockets::PosixSockets>();
-    auto made = sidecar::Sidecar::make(doors, *(*streams)->once, *sockets, std::move(options));
+    auto made = sidecar::Sidecar::make(doors, *(*streams)->inner, *sockets, std::move(options));
     if (!made) return std::unexpected(made.error());
     return std::make_unique<SidecarPart>(
         std::move(*lock), std::move(*streams), std::move(sockets), std::move(*made)

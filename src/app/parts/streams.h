@@ -1,7 +1,9 @@
 // Streams says what a consumer reads, as the site's configuration has it: the log here, or Kafka.
 //
-// Either gives each numbered record once, and counts what came twice in `metrics`. What cannot work
-// (an unknown word, a password file that cannot be read) is an Error that names the key.
+// `once` gives each numbered record once, and counts what came twice in `metrics`. It knows only
+// what came since the start, so a consumer that keeps its own account over restarts (ingest, level
+// 2, the sidecar) takes `inner`: what comes late is then told from what came before. What cannot
+// work (an unknown word, a password file that cannot be read) is an Error that names the key.
 #pragma once
 
 #include "app/config/config.h"
