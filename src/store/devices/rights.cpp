@@ -190,6 +190,10 @@ RightsReader::RightsReader(disk::Disk& disk, std::string path)
     : disk_{disk}, path_{std::move(path)} {}
 
 bool RightsReader::refresh() {
+    if (loading_ != nullptr) {
+        if (!loading_->done) return false;
+        return take(*std::move(std::exchange(loading_, nullptr)->snapshot));
+    }
     auto file = disk_.open(path_, disk::Mode::read);
     if (!file) {
         problem_ = file.error().what;
@@ -208,19 +212,35 @@ bool RightsReader::refresh() {
     });
     line.resize(std::min(line.size(), line.find('\n')));
     if (line == first_line_) return false;  // the one in use, or one that was refused already
-    auto bytes = disk_.read_all(path_, rights_bytes_max);
-    if (!bytes) {
-        problem_ = bytes.error().what;
-        return false;
-    }
-    auto parsed = parse_rights(*bytes, path_);
-    first_line_ = line;
-    if (!parsed) {
-        problem_ = parsed.error().what;
+    const auto size = (*file)->size();
+    if (!beside_ || (size && *size <= at_once_bytes_max)) return take(read(disk_, path_));
+    auto loading = std::make_shared<Loading>();
+    if (beside_([loading, disk = &disk_, path = path_] {
+            loading->snapshot = read(*disk, path);
+            loading->done = true;
+        }))
+        loading_ = std::move(loading);
+    return false;
+}
+
+bool RightsReader::waiting() const {
+    return loading_ != nullptr && loading_->done;
+}
+
+RightsReader::Snapshot RightsReader::read(disk::Disk& disk, const std::string& path) {
+    const auto bytes = disk.read_all(path, rights_bytes_max);
+    if (!bytes) return {{}, std::unexpected{bytes.error()}};
+    return {bytes->substr(0, bytes->find('\n')), parse_rights(*bytes, path)};
+}
+
+bool RightsReader::take(Snapshot snapshot) {
+    first_line_ = std::move(snapshot.first_line);
+    if (!snapshot.rights) {
+        problem_ = snapshot.rights.error().what;
         return false;
     }
     problem_.clear();
-    rights_ = std::move(*parsed);
+    rights_ = std::move(*snapshot.rights);
     return true;
 }
 

@@ -11,10 +11,15 @@
 #include "world/disk/disk.h"
 #include "world/outcome/outcome.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace stator::devices {
@@ -68,10 +73,21 @@ inline constexpr std::size_t rights_bytes_max = 256U << 20U;
 
 class RightsReader {
   public:
+    // Runs a job on another thread; false when it cannot now.
+    using Beside = std::function<bool(std::function<void()>)>;
+    // Some 500 devices, 1 ms: where nobody may wait, more is read beside.
+    static constexpr std::uint64_t at_once_bytes_max = 32U << 10U;
+
     RightsReader(disk::Disk& disk, std::string path);
+
+    // From now on refresh() leaves large snapshots to `beside`. The disk outlives its jobs.
+    void read_beside(Beside beside) { beside_ = std::move(beside); }
 
     // Looks at the file; true when rights() has changed. Cheap when the first line has not.
     [[nodiscard]] bool refresh();
+
+    // What was read beside is there: refresh() takes it.
+    [[nodiscard]] bool waiting() const;
 
     [[nodiscard]] const Rights& rights() const { return rights_; }
 
@@ -79,9 +95,24 @@ class RightsReader {
     [[nodiscard]] const std::string& problem() const { return problem_; }
 
   private:
+    struct Snapshot {
+        std::string first_line;  // empty: nothing could be read
+        Outcome<Rights> rights;
+    };
+
+    struct Loading {
+        std::atomic<bool> done = false;
+        std::optional<Snapshot> snapshot;  // once it is done
+    };
+
+    [[nodiscard]] static Snapshot read(disk::Disk& disk, const std::string& path);
+    [[nodiscard]] bool take(Snapshot snapshot);
+
     disk::Disk& disk_;
     std::string path_;
-    std::string first_line_;  // of the snapshot in use, or of the one refused
+    Beside beside_;
+    std::shared_ptr<Loading> loading_;  // the job's, too
+    std::string first_line_;            // of the snapshot in use, or of the one refused
     Rights rights_;
     std::string problem_;
 };

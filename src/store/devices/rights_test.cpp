@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <random>
+#include <tuple>
 
 namespace stator::devices {
 
@@ -106,6 +108,55 @@ TEST_F(RightsFile, is_looked_at_cheaply_until_its_first_line_changes) {
     ASSERT_TRUE(save_rights(disk, path, random_rights(random, 1)));
     EXPECT_TRUE(reader.refresh());
     EXPECT_FALSE(reader.refresh());
+}
+
+TEST_F(RightsFile, a_large_one_is_read_beside_and_taken_once_it_is_there) {
+    const auto write = [&](std::uint64_t generation, std::size_t devices) {
+        Rights rights{.generation = generation};
+        for (std::size_t i = 0; i < devices; ++i)
+            rights.devices.push_back({std::to_string(10'000 + i), "sensor", State::active, {}});
+        EXPECT_TRUE(save_rights(disk, path, rights));
+        return rights;
+    };
+    std::vector<std::function<void()>> jobs;
+    bool busy = false;
+    RightsReader reader{disk, path};
+    const Rights first = write(1, 2000);
+    ASSERT_TRUE(reader.refresh()) << "nobody waits yet";
+    reader.read_beside([&](std::function<void()> job) {
+        if (!busy) jobs.push_back(std::move(job));
+        return !busy;
+    });
+    const Rights small = write(2, 3);
+    EXPECT_TRUE(reader.refresh());
+    EXPECT_EQ(reader.rights(), small);
+    std::ignore = write(3, 2000);
+    busy = true;
+    EXPECT_FALSE(reader.refresh());
+    busy = false;
+    EXPECT_FALSE(reader.refresh());
+    EXPECT_FALSE(reader.refresh());
+    ASSERT_EQ(jobs.size(), 1U);
+    EXPECT_FALSE(reader.waiting());
+    EXPECT_EQ(reader.rights(), small);
+    const Rights newest = write(4, 2001);  // before the job came to it
+    jobs[0]();
+    EXPECT_TRUE(reader.waiting());
+    EXPECT_TRUE(reader.refresh());
+    EXPECT_EQ(reader.rights(), newest);
+    EXPECT_FALSE(reader.waiting());
+    EXPECT_FALSE(reader.refresh());
+    std::string spoiled = serialise(write(5, 2000));
+    spoiled.back() = 'x';
+    ASSERT_TRUE(disk.replace(path, spoiled));
+    EXPECT_FALSE(reader.refresh());
+    ASSERT_EQ(jobs.size(), 2U);
+    jobs[1]();
+    EXPECT_FALSE(reader.refresh());
+    EXPECT_FALSE(reader.problem().empty());
+    EXPECT_EQ(reader.rights(), newest);
+    EXPECT_FALSE(reader.refresh());
+    EXPECT_EQ(jobs.size(), 2U) << "what was refused is not read again";
 }
 
 TEST_F(RightsFile, a_twin_is_refused) {

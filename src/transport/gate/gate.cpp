@@ -155,8 +155,8 @@ bool Gate::connect(const mqtt::Peer& peer) {
     return true;
 }
 
-// Somebody who was registered a moment ago need not wait for the next look at the snapshot; a flood
-// of strangers may not make every connection a look, though.
+// Who was registered a moment ago need not wait for the next look, unless the snapshot is so large
+// that it is read beside; a flood of strangers may not make every connection a look.
 bool Gate::look_again() {
     constexpr std::int64_t again_us = 20'000;
     const std::int64_t now_us = clock_.monotonic_us();
@@ -295,9 +295,7 @@ bool Gate::store(
     const bool marked = payload.seq && is_listed(session.role) && is_about_a_device(place.kind);
     const std::uint64_t last = payload.seq.value_or(0);
     Mark mark;
-    if (marked) {
-        mark = marks_.preview(session.id, *payload.boot, last, last);
-    }
+    if (marked) mark = marks_.preview(session.id, *payload.boot, last, last);
     const log::Class log_class = class_of(place.kind, payload);
     const auto appended = storage_.append(
         log_class,
@@ -375,7 +373,8 @@ void Gate::say_seldom(Refusal refusal, std::string_view who, std::string_view te
 void Gate::tick(mqtt::Broker& broker) {
     const std::int64_t now_us = clock_.monotonic_us();
     follow_sync();
-    if (now_us - rights_looked_us_ >= options_.rights_us) follow_rights(broker, now_us);
+    if (rights_.waiting() || now_us - rights_looked_us_ >= options_.rights_us)
+        follow_rights(broker, now_us);
     if (now_us - marks_looked_us_ < marks_look_us) return;
     marks_looked_us_ = now_us;
     if (now_us - maintained_us_ >= maintain_us) {

@@ -1,142 +1,8 @@
-#include "transport/gate/gate.h"
-
-#include "world/clock/virtual.h"
-#include "world/disk/simulated.h"
-#include "world/journal/recorded.h"
-
-#include <gtest/gtest.h>
-
-#include <map>
-#include <optional>
+#include "transport/gate/gate_fixture_test.h"
 
 namespace stator::gate {
 
 namespace {
-
-using mqtt::Verdict;
-using wire::TopicKind;
-
-class Memory final : public Storage {
-  public:
-    Outcome<void> append(log::Class log_class, const log::RecordView& record, const Mark* mark)
-        override {
-        if (failing) return fail(base::Fault::full, "no space");
-        records.push_back(
-            {{},
-             {},
-             record.receive_unix_ms,
-             record.identity,
-             std::string{record.topic},
-             std::string{record.sender},
-             std::string{record.payload}}
-        );
-        classes.push_back(log_class);
-        if (mark != nullptr) last_marks[mark->device] = *mark;
-        return {};
-    }
-
-    void begin_sync() override { syncing = true; }
-
-    Sync poll_sync() override {
-        if (!syncing) return Sync::idle;
-        if (stuck) return Sync::running;
-        syncing = false;
-        if (sync_fails) return Sync::failed;
-        return Sync::done;
-    }
-
-    std::vector<Mark> marks() override { return kept; }
-
-    double fill(log::Class /*log_class*/) override { return full; }
-
-    void maintain() override {}
-
-    [[nodiscard]] std::vector<std::string> on(std::string_view topic) const {
-        std::vector<std::string> all;
-        for (const log::Record& record : records)
-            if (record.topic == topic) all.push_back(record.payload);
-        return all;
-    }
-
-    bool failing = false;
-    bool sync_fails = false;
-    bool stuck = false;
-    bool syncing = false;
-    double full = 0.0;
-    std::vector<Mark> kept;
-    std::map<std::string, Mark> last_marks;
-    std::vector<log::Record> records;
-    std::vector<log::Class> classes;
-};
-
-struct Outbound final : mqtt::Broker {
-    void publish_to(
-        const std::string& client_id,
-        const std::string& topic,
-        const std::string& payload,
-        int /*qos*/
-    ) override {
-        sent.emplace_back(client_id + " " + topic, payload);
-    }
-
-    void kick(const std::string& client_id) override { kicked.push_back(client_id); }
-
-    std::vector<std::pair<std::string, std::string>> sent;
-    std::vector<std::string> kicked;
-};
-
-constexpr const char* data_topic = "shaded-pole-motor-sensor_data";
-
-class GateTest : public testing::Test {
-  protected:
-    void SetUp() override {
-        ASSERT_TRUE(disk.make_directories("/state/registry"));
-        write_rights(
-            {.generation = 1,
-             .devices =
-                 {{"7", "sensor", devices::State::active, {}},
-                  {"8", "actor", devices::State::active, {}},
-                  {"9", "sensor", devices::State::provisioned, {}},
-                  {"old", "sensor", devices::State::active, {}},
-                  {"older", "actor", devices::State::active, {}},
-                  {"l2", "level2", devices::State::active, {"7"}}},
-             .legacy = {{"old", false, devices::hash_password("s", "secret")}, {"older", true, ""}}}
-        );
-        gate.emplace(storage, reader, clock, journal, options);
-    }
-
-    void write_rights(const devices::Rights& rights) {
-        ASSERT_TRUE(devices::save_rights(disk, "/state/registry/rights", rights));
-    }
-
-    std::uint64_t join(const std::string& role, const std::string& id, int version = 5) {
-        mqtt::Peer peer{.handle = ++handles, .client_id = id, .protocol_version = version};
-        peer.uri = "urn:stator:" + role + ":" + id;
-        peer.serial = "AB" + id;
-        return gate->connect(peer) ? peer.handle : 0;
-    }
-
-    Verdict publish(std::uint64_t handle, std::string_view topic, std::string_view payload) {
-        return gate->publish({handle, topic, payload, 1, false});
-    }
-
-    void run(std::int64_t duration_us) {
-        for (std::int64_t us = 0; us < duration_us; us += 10'000) {
-            clock.wait_us(10'000);
-            gate->tick(broker);
-        }
-    }
-
-    clock::VirtualClock clock{1'700'000'000'000};
-    disk::SimulatedDisk disk;
-    journal::RecordedJournal journal;
-    Memory storage;
-    Outbound broker;
-    devices::RightsReader reader{disk, "/state/registry/rights"};
-    Options options;
-    std::optional<Gate> gate;
-    std::uint64_t handles = 0;
-};
 
 TEST_F(GateTest, admits_only_whom_the_registry_has_active) {
     EXPECT_NE(join("sensor", "7"), 0U);
@@ -162,23 +28,6 @@ TEST_F(GateTest, lets_legacy_devices_in_by_their_listed_exception_only) {
     EXPECT_FALSE(gate->connect({.handle = 5, .client_id = "older", .loopback = false}));
     EXPECT_FALSE(gate->connect({.handle = 6, .client_id = "7", .loopback = true}));
     EXPECT_FALSE(gate->connect({.handle = 7, .client_id = "ingest", .loopback = true}));
-}
-
-TEST_F(GateTest, lets_in_at_once_whom_the_registry_has_just_listed) {
-    run(50'000);
-    ASSERT_FALSE(gate->connect({.handle = 1, .client_id = "new", .loopback = true}));
-    run(50'000);
-    devices::Rights rights{
-        .generation = 2, .devices = {{"new", "sensor", devices::State::active, {}}}
-    };
-    rights.legacy = {{"new", true, ""}};
-    write_rights(rights);
-    EXPECT_TRUE(gate->connect({.handle = 2, .client_id = "new", .loopback = true}));
-    run(50'000);
-    rights.generation = 3;
-    rights.devices.push_back({"newer", "actor", devices::State::active, {}});
-    write_rights(rights);
-    EXPECT_NE(join("actor", "newer"), 0U);
 }
 
 TEST_F(GateTest, stores_what_it_accepts_with_sender_and_time_before_it_answers) {
@@ -356,33 +205,6 @@ TEST_F(GateTest, stores_a_will_after_the_disconnect_by_the_same_rights) {
     EXPECT_EQ(publish(sensor, data_topic, R"({"deviceID":"7"})"), Verdict::accept);
     EXPECT_EQ(publish(sensor, "control-message", "{}"), Verdict::deny);
     EXPECT_EQ(publish(12345, data_topic, R"({"deviceID":"7"})"), Verdict::drop);
-}
-
-TEST_F(GateTest, ends_revoked_connections_within_two_seconds) {
-    join("sensor", "7");
-    join("actor", "8");
-    join("service", "ingest");
-    write_rights(
-        {.generation = 2,
-         .devices =
-             {{"7", "sensor", devices::State::revoked, {}},
-              {"8", "actor", devices::State::active, {}}},
-         .revoked_serials = {"ABingest"}}
-    );
-    run(2'000'000);
-    EXPECT_EQ(broker.kicked.size(), 2U);
-    EXPECT_EQ(std::ranges::count(broker.kicked, "8"), 0);
-    EXPECT_EQ(join("sensor", "7"), 0U);
-    EXPECT_EQ(join("service", "ingest"), 0U);
-}
-
-TEST_F(GateTest, keeps_the_last_rights_when_the_snapshot_is_spoiled) {
-    join("sensor", "7");
-    ASSERT_TRUE(disk.replace("/state/registry/rights", "stator-rights 1 9 00000000\n{}"));
-    run(2'000'000);
-    EXPECT_TRUE(broker.kicked.empty());
-    EXPECT_TRUE(journal.told("checksum"));
-    EXPECT_NE(join("actor", "8"), 0U);
 }
 
 TEST_F(GateTest, tells_the_synced_mark_on_subscribe_and_once_a_second) {

@@ -112,7 +112,7 @@ struct Plugin {
     BrokerJournal journal;
     RealBroker broker;
     Helper syncs{syncs_apart, Waker{}};
-    Helper reports;
+    Helper reports;  // and reads large rights snapshots
     Reminder reminder{reminders_apart};
     std::unique_ptr<LogStorage> storage;
     std::unique_ptr<devices::RightsReader> rights;
@@ -376,6 +376,11 @@ int start(mosquitto_plugin_id_t* identifier, void** user_data, const Settings& s
     plugin->gate = std::make_unique<Gate>(
         *plugin->storage, *plugin->rights, plugin->clock, plugin->journal, settings.gate
     );
+    plugin->rights->read_beside([&reports = plugin->reports](std::function<void()> job) {
+        if (!reports.done()) return false;
+        reports.start(std::move(job));
+        return true;
+    });
     for (const int event : events) {
         const int code =
             mosquitto_callback_register(identifier, event, on_event, nullptr, plugin.get());
