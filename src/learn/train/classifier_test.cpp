@@ -1,3 +1,4 @@
+#include "learn/quantise/quantise.h"
 #include "learn/train/dense_network.h"
 #include "learn/train/train.h"
 
