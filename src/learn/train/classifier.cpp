@@ -14,7 +14,7 @@ namespace {
 using Eigen::Index;
 using runs::Row;
 
-constexpr std::uint64_t seed = 1;
+constexpr std::uint64_t first_weights_seed = 1;
 
 void add_windows(
     const std::vector<Row>& rows, const detect::Parameters& fold, std::vector<quantise::Row>& into
@@ -91,7 +91,7 @@ Outcome<Trained> classifier(
                 )
             );
     const Examples examples = examples_of(healthy, faulty);
-    DenseNetwork network{examples.inputs.cols(), {60, 30, 10, 1}, seed};
+    DenseNetwork network{examples.inputs.cols(), {60, 30, 10, 1}, first_weights_seed};
     for (std::uint32_t epoch = 0; epoch < config.epochs; ++epoch)
         network.learn(examples, static_cast<Index>(config.batch_size), config.learning_rate);
     const Eigen::VectorXd values = network.outputs(examples.inputs);
