@@ -25,6 +25,7 @@ def place_in_image(symbol):
 class BoardFirmware(BoardBesideSite):
     """The tests run in the order of their names: each leaves the board with a confirmed firmware."""
 
+    environment = {"STATOR_NODE_INTERVAL_MS": "250"}  # the emulator's time is for updates
     release = 1  # the highest that was confirmed
     update_s = (0, 0)  # when one was ordered here, and when it was confirmed
 
