@@ -19,6 +19,12 @@ def simulate(seed, trace):
     return done, time.monotonic() - started
 
 
+def suspicions(report):
+    """What level 2 suspected of each fault, beside what it was: right, not named, WRONG."""
+    found = report[report.index("Kind of fault, by level 2"):]
+    return re.findall(r"^    \S+: suspected .*: (right|not named|WRONG)$", found, re.MULTILINE)
+
+
 class Sim(unittest.TestCase):
     def test_a_seed_is_the_whole_run(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -31,6 +37,7 @@ class Sim(unittest.TestCase):
                 texts.append(trace.read_text())
                 self.assertEqual(hashlib.sha256(trace.read_bytes()).hexdigest(), hashes[-1])
                 print(f"seed {seed}: {hashes[-1]} in {seconds:.1f} s")
+                self.assertEqual(suspicions(done.stdout), ["right", "right"], done.stdout[-3000:])
             self.assertEqual(hashes[0], hashes[1])
             self.assertEqual(texts[0], texts[1])
             self.assertNotEqual(hashes[0], hashes[2])
@@ -78,6 +85,19 @@ class Sim(unittest.TestCase):
         done, _ = self.control("--block-backup")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("effect not observed", done.stdout)
+
+    @unittest.skipUnless(LONG, "many runs: ./test --long")
+    def test_each_kind_of_fault_is_suspected_for_what_it_is(self):
+        for kind in ("bearing-wear", "imbalance", "overload", "blocked-flow"):
+            named = []
+            for seed in range(1, 6):
+                done = subprocess.run([STATOR, "sim", "--seed", str(seed), "--fault", kind],
+                                      capture_output=True, text=True, check=False)  # fmt: skip
+                named += suspicions(done.stdout)
+            print(f"{kind}: {named.count('right')} right, {named.count('WRONG')} wrong of {len(named)}")
+            self.assertEqual(len(named), 10, "one before and one after the change of load, each seed")
+            self.assertNotIn("WRONG", named, kind)
+            self.assertGreaterEqual(named.count("right"), 9, kind)
 
     @unittest.skipUnless(LONG, "many seeds: ./test --long")
     def test_the_loop_closes_for_many_seeds(self):
