@@ -79,6 +79,7 @@ class Rows : public testing::Test {
         return made;
     }
 
+    const asset::Asset pump{};  // of no channels: nothing is suspected of it
     std::mt19937 chance{4};
     std::int64_t time_unix_ms = 1'700'000'000'000;
 };
@@ -96,6 +97,7 @@ TEST_F(Rows, of_many_devices_and_two_models_are_judged_as_one_by_one) {
         std::vector<std::size_t> whose;
         for (Row& row : rows) {
             whose.push_back(chance() % devices);
+            row.asset = &pump;
             row.running = running[whose.back() % 2].get();
             row.memory = &together[whose.back()];
             row.reading = reading();
@@ -104,7 +106,7 @@ TEST_F(Rows, of_many_devices_and_two_models_are_judged_as_one_by_one) {
         judged += rows.size();
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const judge::Judgement right =
-                judge::judge(alone[whose[i]], rows[i].reading, judge_of(*rows[i].running));
+                judge::judge(alone[whose[i]], rows[i].reading, pump, judge_of(*rows[i].running));
             const judge::Judgement& made = rows[i].made;
             ASSERT_EQ(made.verdict.value, right.verdict.value) << "poll " << poll << ", row " << i;
             ASSERT_EQ(made.verdict.ready, right.verdict.ready);
@@ -127,6 +129,7 @@ TEST_F(Rows, of_one_device_follow_each_other) {
     judge::Memory alone;
     std::vector<Row> rows(50);
     for (Row& row : rows) {
+        row.asset = &pump;
         row.running = running.get();
         row.memory = &together;
         row.reading = reading();
@@ -135,7 +138,7 @@ TEST_F(Rows, of_one_device_follow_each_other) {
     for (const Row& row : rows)
         EXPECT_EQ(
             row.made.verdict.value,
-            judge::judge(alone, row.reading, judge_of(*running)).verdict.value
+            judge::judge(alone, row.reading, pump, judge_of(*running)).verdict.value
         );
     EXPECT_EQ(judge_rows({}), 0U);
 }
