@@ -1,7 +1,11 @@
 #include "integers.h"
 
 #include "shared/base/crc32c.h"
+#include "shared/firmware/image.h"
+#include "shared/interlock/interlock.h"
+#include "shared/signal/decimator.h"
 #include "shared/signal/q15.h"
+#include "shared/signal/sensor_fault.h"
 #include "shared/tinyml/dense.h"
 
 #include <array>
@@ -75,6 +79,8 @@ void q15() {
         const signal::q15::Block seen = signal::q15::block_of(counts, block);
         add(seen.mean);
         add(seen.rms);
+        feature_hash.add(signal::q15::peak_of(block));
+        feature_hash.add(signal::q15::kurtosis_4096ths(block));
         const std::size_t size = std::size_t{8} << (round % 8);
         const auto packed = std::span{block}.first(size);
         const signal::q15::Spectrum spectrum = signal::q15::transform(packed, seen.exponent);
@@ -85,10 +91,91 @@ void q15() {
         feature_hash.add(spectrum.worst_error_256ths);
         feature_hash.add(signal::q15::peak_line_4096ths(packed));
         add(signal::q15::amplitude(packed, spectrum, 1, size / 2));
+        add(signal::q15::integrated(packed, spectrum, 1, size / 2));
         add(signal::q15::amplitude_error(spectrum, size));
     }
     spectrum_hash.say_as("q15 spectrum");
     feature_hash.say_as("q15 features");
+}
+
+void decimator() {
+    Chance chance;
+    Hash hash;
+    signal::Decimator decimator{32'768};
+    for (std::uint32_t i = 0; i < 45U * 200U; ++i) {
+        const std::uint32_t rail = i / 1'000 % 2 != 0 ? 0xFFFFU : 0U;  // full swings, then noise
+        const auto count = static_cast<std::uint16_t>(i < 4'500 ? rail : chance.next() >> 16U);
+        if (const auto made = decimator.push(count)) hash.add_signed(*made);
+    }
+    hash.say_as("decimator");
+}
+
+// Frames that stand still, meet a rail, jump: each kind of fault, and none.
+void sensors() {
+    Chance chance;
+    Hash hash;
+    signal::Stillness stillness;
+    for (std::uint32_t round = 0; round < 48; ++round) {
+        const std::int32_t middle = chance.within(2'048) + 2'048;
+        const std::int32_t loud = round % 6 == 0 ? 0 : 1 << (round % 13);
+        for (std::uint16_t& count : counts) {
+            const std::int32_t value = middle + chance.within(loud);
+            count = static_cast<std::uint16_t>(value < 0 ? 0 : value > 4'095 ? 4'095 : value);
+        }
+        using asset::Sampling;
+        for (const Sampling it : {Sampling::slow, Sampling::waveform, Sampling::reference})
+            hash.add(static_cast<std::uint32_t>(signal::sensor_fault(it, counts)));
+        hash.add_signed(
+            static_cast<std::int32_t>(stillness.after(counts, std::int64_t{round} * 100'000))
+        );
+    }
+    hash.say_as("sensor faults");
+}
+
+// An hour and a half of orders in pseudo-random order.
+void interlock_table() {
+    Chance chance;
+    Hash hash;
+    interlock::Interlock table{{}, 0};
+    for (std::int64_t now_ms = 0; now_ms < 5'400'000; now_ms += 700) {
+        const std::uint32_t order = chance.next() >> 24U;
+        const interlock::Conditions conditions{
+            .act = order != 7, .locked_out = order == 8, .excluded = order == 9
+        };
+        interlock::Why why{};
+        hash.add(table.step(conditions, now_ms, why) ? 1 : 0);
+        hash.add(static_cast<std::uint32_t>(why));
+        if (order % 16 < 5)
+            hash.add(static_cast<std::uint32_t>(
+                table.start(conditions, now_ms - chance.within(12'000), now_ms)
+            ));
+        if (order % 16 == 6) hash.add(static_cast<std::uint32_t>(table.stop(order > 128, now_ms)));
+        hash.add(static_cast<std::uint32_t>(table.starts_in_the_last_hour(now_ms)));
+    }
+    hash.say_as("interlock");
+}
+
+void firmware_header() {
+    Chance chance;
+    Hash hash;
+    static std::array<std::byte, firmware::header_bytes> bytes;
+    firmware::Header header;
+    header.board = "some-board";
+    header.version = "1.2.3";
+    for (std::uint32_t round = 0; round < 64; ++round) {
+        header.release = chance.next();
+        header.image_bytes = chance.next() >> 12U;
+        for (std::uint8_t& it : header.sha256)
+            it = static_cast<std::uint8_t>(chance.next() >> 24U);
+        firmware::compose(header, bytes);
+        if (round % 3 == 0) bytes[chance.next() % bytes.size()] ^= std::byte{0x10};
+        for (const std::byte it : bytes)
+            hash.add(std::to_integer<std::uint32_t>(it));
+        const auto read = firmware::parse(bytes);
+        hash.add(read ? read->release : static_cast<std::uint32_t>(read.error()) + 1);
+        hash.add(read ? static_cast<std::uint32_t>(read->version.size()) : 0);
+    }
+    hash.say_as("firmware header");
 }
 
 // Layers of odd sizes with a multiplier for each unit, in both roundings.
@@ -167,6 +254,10 @@ void crc() {
 
 void integers() {
     q15();
+    decimator();
+    sensors();
+    interlock_table();
+    firmware_header();
     dense();
     functions();
     crc();
