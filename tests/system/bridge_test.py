@@ -318,7 +318,8 @@ class Bridge(unittest.TestCase):
         self.kafka.kcat("-P", "-t", ALERT, "-k", "theirs-1", "-H", "stator-site=elsewhere", input=text.encode())
         (line,) = wait_until("the alert on MQTT", lambda: self.control_log("theirs-1", "alarm"), 30)
         self.assertEqual(line.split()[2:4], [BRIDGE_ID, ALERT])
-        self.assertEqual(json.loads(line[line.find("{"):]), alert)
+        heard = json.loads(line[line.find("{"):])
+        self.assertEqual({key: heard.get(key) for key in alert}, alert)  # the gate numbers what has no number
         # After it and in the same class of the log: when this is up, that would be, too.
         self.publish(ALERT, text.replace("theirs-1", "ours-1"))
         wait_until("the site's own one", lambda: self.in_kafka(ALERT, "ours-1"))

@@ -42,6 +42,7 @@ def said(machine, folder):
     if not shutil.which(compiler) or emulator and not shutil.which(emulator[0]):
         raise AssertionError(f"{compiler} or {(emulator or ['it'])[0]} is missing: ./setup --test")
     sources = [HERE / "integers.cpp", HERE / f"start_{machine}.cpp",
+               *([HERE / "no_library.cpp"] if emulator else []),
                *(ROOT / f"src/shared/{name}.cpp" for name in CORE)]
     objects = []
     for source in sources:

@@ -18,27 +18,35 @@ Outcome<std::unique_ptr<Census>> Census::open(disk::Disk& disk, const std::strin
     for (std::size_t i = 0; i < log::class_count; ++i) {
         auto reader = log::Reader::open(disk, log_directory, static_cast<log::Class>(i), {});
         if (!reader) return std::unexpected(reader.error());
-        made->readers_[i] = std::move(*reader);
+        made->classes_[i].reader = std::move(*reader);
     }
     return made;
 }
 
 Outcome<bool> Census::step(std::size_t records_max) {
-    // In turns: a class that lags does not make what another one has look missing for long.
-    std::size_t counted = 0;
-    for (bool any = true; any && counted < records_max;) {
-        any = false;
-        for (const auto& reader : readers_) {
-            auto item = reader->next();
-            if (!item) return std::unexpected(item.error());
-            missed_bytes_ += reader->missed_bytes();
-            if (!*item) continue;
-            any = true;
-            ++counted;
-            count((*item)->record.payload, (*item)->record.receive_unix_ms);
+    // By the time of receipt: a class's first record may be a device's thousandth, and none of the
+    // thousand before it may count as had.
+    std::array<bool, log::class_count> ended{};
+    for (std::size_t counted = 0; counted < records_max; ++counted) {
+        Followed* earliest = nullptr;
+        for (std::size_t i = 0; i < log::class_count; ++i) {
+            Followed& it = classes_[i];
+            if (!it.next && !ended[i]) {
+                auto item = it.reader->next();
+                if (!item) return std::unexpected(item.error());
+                missed_bytes_ += it.reader->missed_bytes();
+                it.next = *item;
+                ended[i] = !it.next;
+            }
+            if (it.next && (earliest == nullptr || it.next->record.receive_unix_ms <
+                                                       earliest->next->record.receive_unix_ms))
+                earliest = &it;
         }
+        if (earliest == nullptr) return false;
+        count(earliest->next->record.payload, earliest->next->record.receive_unix_ms);
+        earliest->next.reset();
     }
-    return counted >= records_max;
+    return true;
 }
 
 std::uint64_t Census::fill(Known& known, const Gap& gap) {

@@ -15,6 +15,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace stator::stream {
@@ -58,11 +59,16 @@ class Census {
         Gaps gaps{gaps_max};
     };
 
+    struct Followed {
+        std::unique_ptr<log::Reader> reader;
+        std::optional<log::Reader::Item> next;  // read, and not counted yet
+    };
+
     Census() = default;
     // What of it was missing, and is no longer.
     [[nodiscard]] static std::uint64_t fill(Known& known, const Gap& gap);
 
-    std::array<std::unique_ptr<log::Reader>, log::class_count> readers_;
+    std::array<Followed, log::class_count> classes_;
     std::map<std::string, Known, std::less<>> known_;
     std::uint64_t missed_bytes_ = 0;
 };

@@ -64,6 +64,18 @@ TEST_F(CensusTest, AMessageOfAnotherClassIsNotMissing) {
     EXPECT_EQ(seen.last_seen_unix_ms, clock.unix_ms());
 }
 
+TEST_F(CensusTest, AClassThatBeginsLateDoesNotMakeWhatCameBeforeItARepeat) {
+    for (std::uint64_t seq = 1; seq <= 50; ++seq)
+        put(seq);
+    put(51, log::Class::waveform);
+    put(52, log::Class::alarm);
+    put(53);
+    const Census::Device seen = device();
+    EXPECT_EQ(seen.received, 53U);
+    EXPECT_EQ(seen.duplicates, 0U);
+    EXPECT_EQ(seen.missing, 0U);
+}
+
 TEST_F(CensusTest, CountsWhatCameTwiceOnceEach) {
     for (const std::uint64_t seq : {1U, 2U, 3U, 2U, 3U, 4U, 1U})
         put(seq);

@@ -27,7 +27,7 @@ bool Display::show(std::uint32_t release, std::string_view model, node::Firmware
     if (monotonic_us() < next_us_) return false;
     next_us_ = monotonic_us() + costs_us;
     say_cost("tls_pool", Tls::pool_bytes_most());
-    say_cost("tls_pool_now", Tls::pool_bytes_now());
+    say_cost("tls_pool_blocks", Tls::pool_blocks_now());
     say_cost("stack", stack_bytes_used());
     return true;
 }

@@ -79,11 +79,11 @@ std::size_t Tls::pool_bytes_most() {
     return most;
 }
 
-std::size_t Tls::pool_bytes_now() {
-    std::size_t now = 0;
+std::size_t Tls::pool_blocks_now() {
+    std::size_t bytes = 0;
     std::size_t blocks = 0;
-    mbedtls_memory_buffer_alloc_cur_get(&now, &blocks);
-    return now;
+    mbedtls_memory_buffer_alloc_cur_get(&bytes, &blocks);
+    return blocks;
 }
 
 base::Result<void> TlsSocket::connect(const session::Server& server) {

@@ -42,7 +42,7 @@ class Tls {  // what all connections share
     [[nodiscard]] Clock& clock() const { return clock_; }
 
     [[nodiscard]] static std::size_t pool_bytes_most();
-    [[nodiscard]] static std::size_t pool_bytes_now();
+    [[nodiscard]] static std::size_t pool_blocks_now();
 
   private:
     Clock& clock_;
