@@ -168,9 +168,9 @@ class BoardFirmware(BoardBesideSite):
 
     @unittest.skipUnless(LONG, "its deadline is two minutes away")
     def test_c_a_firmware_that_the_site_never_hears_goes_back_at_its_deadline(self):
-        self.assertIn(b"deviceID", self.image())
-        nameless = self.image().replace(b"deviceID", b"deviceIx")  # the gate takes no message of it
-        self.offer("62.bin", self.packed(62, nameless))
+        self.assertEqual(self.image().count(b"MQTT"), 1)
+        stranger = self.image().replace(b"MQTT", b"MQTX")  # a protocol that no broker speaks
+        self.offer("62.bin", self.packed(62, stranger))
         event = self.firmware_event(62, "refused", "confirmed", seconds=240)
         self.assertEqual(event["reason"], "its trial ended without a confirmation", event)
 
