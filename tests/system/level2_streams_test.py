@@ -188,6 +188,8 @@ class Streams(unittest.TestCase):
             services[0].start()
             wait_until("its rows", lambda: self.kept() == (len(STORY), 1), 60)
             self.assertEqual(self.metric("ops_ingest", "stator_ingest_late_total"), 1)
+            received = f'stator_device_received_messages{{device="{INGESTED}"}}'
+            wait_until("the census of the log", lambda: self.metric("ops_ingest", received) == len(STORY), 60)
             wait_until("a task", lambda: self.metric("ops_learn", "stator_learn_tasks_done_total") >= 1, 60)
         finally:
             for service in services:

@@ -39,7 +39,7 @@ class IngestPart final : public part::Part {
   private:
     std::unique_ptr<Streams> streams_;
     std::unique_ptr<ingest::Ingest> ingest_;
-    std::unique_ptr<stream::Census> census_;  // none where the stream is Kafka
+    std::unique_ptr<stream::Census> census_;  // none where the site's log is on another machine
 };
 
 }  // namespace
@@ -65,7 +65,8 @@ Made make_ingest(doors::Doors& doors, const config::Config& config) {
     auto made = ingest::Ingest::make(doors, *(*streams)->inner, std::move(options));
     if (!made) return std::unexpected(made.error());
     std::unique_ptr<stream::Census> census;
-    if ((*streams)->kafka == nullptr) {
+    const bool log_is_here = doors.disk.exists(layout.log_directory() + "/readers");
+    if ((*streams)->kafka == nullptr || log_is_here) {
         auto opened = stream::Census::open(doors.disk, layout.log_directory());
         if (!opened) return std::unexpected(opened.error());
         census = std::move(*opened);
