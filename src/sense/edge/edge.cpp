@@ -265,13 +265,7 @@ void Edge::keep_alarms() {
 wire::Json Edge::encode(const node::Outbox::Item& item, std::string_view& topic) {
     if (item.event != nullptr) {
         topic = event_topic_.view();
-        wire::DeviceEvent event;
-        event.device = asset_.device.view();
-        event.time_unix_ms = item.event->time_unix_ms;
-        event.boot = item.key.boot;
-        event.seq = item.key.seq;
-        event.what = item.event->body;
-        return wire::encode(event, buffer_);
+        return wire::encode(node::message_of(asset_.device.view(), item), buffer_);
     }
     topic = config_.topics.alert.view();
     const node::Reading& waiting = *item.reading;

@@ -239,4 +239,14 @@ bool Outbox::declare_gap(std::int64_t time_unix_ms, std::int64_t now_ms, std::in
     return true;
 }
 
+wire::DeviceEvent message_of(std::string_view device, const Outbox::Item& item) {
+    wire::DeviceEvent event;
+    event.device = device;
+    event.time_unix_ms = item.event->time_unix_ms;
+    event.boot = item.key.boot;
+    event.seq = item.key.seq;
+    event.what = item.event->body;
+    return event;
+}
+
 }  // namespace stator::node

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace stator::node {
 
@@ -153,5 +154,8 @@ class Outbox {
     std::int64_t declared_ms_ = 0;
     bool hold_ = false;
 };
+
+// Of an item that is an event: what goes out.
+[[nodiscard]] wire::DeviceEvent message_of(std::string_view device, const Outbox::Item& item);
 
 }  // namespace stator::node

@@ -12,13 +12,7 @@ wire::Json Node::encode(const Outbox::Item& item, std::string_view& topic) {
     }
     if (item.event != nullptr) {
         topic = event_topic_.view();
-        wire::DeviceEvent event;
-        event.device = asset_.device.view();
-        event.time_unix_ms = item.event->time_unix_ms;
-        event.boot = item.key.boot;
-        event.seq = item.key.seq;
-        event.what = item.event->body;
-        return wire::encode(event, buffer_);
+        return wire::encode(message_of(asset_.device.view(), item), buffer_);
     }
     if (item.frame != nullptr) {
         topic = waveform_topic_.view();
