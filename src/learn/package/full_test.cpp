@@ -96,8 +96,9 @@ TEST_F(FullModel, IsRefusedCutShortOrWithAByteChanged) {
         const auto entries = unzip(changed, "it.zip");
         refused += entries ? 0 : 1;
         // A byte that no reader looks at (a date, a version) may change; the content may not.
-        if (entries && entries->contains("network.json"))
+        if (entries && entries->contains("network.json")) {
             EXPECT_TRUE(entries->at("network.json") == network) << at;
+        }
     }
     EXPECT_GT(refused, 190);
 }

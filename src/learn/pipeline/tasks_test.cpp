@@ -44,7 +44,9 @@ TEST_F(PipelineTest, TheFullPrecisionZipHoldsWhatTheInt8ModelWasMadeOfAndWhatTha
         const auto card = nlohmann::json::parse(entries.at("card.json"));
         const auto& told = draft.at("card");  // the zip's card and what quantising cost
         for (const auto& [member, value] : card.items())
-            if (member != "level") EXPECT_EQ(value, told.at(member)) << member;
+            if (member != "level") {
+                EXPECT_EQ(value, told.at(member)) << member;
+            }
         EXPECT_EQ(constants["feature_set"], draft.at("feature_set"));
         EXPECT_EQ(constants["window_count"], manifest->fold.window_count);
         ASSERT_EQ(constants["features"].size(), motor.features.size());
