@@ -24,14 +24,14 @@ namespace stator::rehearsal {
 
 namespace {
 
-constexpr const char* state_dir = "/site";
+constexpr const char* site_dir = "/site";
 constexpr std::int64_t turn_us = 5'000;  // virtual time between two turns of everything
 constexpr int steps_a_turn_max = 50;     // of one part: a part that is never done is a fault
 constexpr double virtual_s_max = 900.0;
 
 config::Config site_config(std::uint64_t seed) {
     config::Config config;
-    config.state_dir = state_dir;
+    config.state_dir = site_dir;
     config.ingest_max_rows = 240;
     config.node_interval_ms = 25;
     config.ports.level2_line = 0;  // a socket of the real world
@@ -79,7 +79,7 @@ class Rehearsal {
 
 stator::Outcome<void> Rehearsal::prepare() {
     doors::Doors& doors = world_.doors;
-    auto site = identity::init(doors, state_dir, {.site_name = "rehearsal"});
+    auto site = identity::init(doors, site_dir, {.site_name = "rehearsal"});
     if (!site) return std::unexpected(site.error());
     if (auto done = site::write_config(world_.disk, config_, true); !done) return done;
     if (auto done = site::provision(doors, config_, *site, config_.assets.front()); !done)
@@ -90,7 +90,7 @@ stator::Outcome<void> Rehearsal::prepare() {
     auto plant_token = site::plant_token(doors, config_);
     if (!plant_token) return std::unexpected(plant_token.error());
     plant_token_ = *plant_token;
-    return world_.start_broker(state_dir, config_.log_telemetry_bytes);
+    return world_.start_broker(site_dir, config_.log_telemetry_bytes);
 }
 
 stator::Outcome<void> Rehearsal::start_node() {
@@ -190,7 +190,7 @@ stator::Outcome<void> Rehearsal::turn() {
 
 // What was stored is part of the trace, and what a test asks about is counted.
 stator::Outcome<void> Rehearsal::read_log(Outcome& outcome) {
-    stream::LogStream stream{world_.disk, std::string{state_dir} + "/log"};
+    stream::LogStream stream{world_.disk, std::string{site_dir} + "/log"};
     for (const log::Class log_class :
          {log::Class::waveform, log::Class::telemetry, log::Class::alarm, log::Class::control}) {
         auto source = stream.open(log_class, {.name = "trace", .required = false});

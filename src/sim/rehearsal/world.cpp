@@ -28,7 +28,7 @@ stator::Outcome<void> World::start_broker(
     };
     budgets.required = {{"ingest", log::Class::telemetry}};
     auto storage = gate::LogStorage::open(
-        disk, clock, journal, runner_, state_dir + "/log", std::move(budgets)
+        disk, clock, journal, {runner_, runner_}, state_dir + "/log", std::move(budgets)
     );
     if (!storage) return std::unexpected(storage.error());
     storage_ = std::move(*storage);

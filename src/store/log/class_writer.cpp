@@ -61,7 +61,7 @@ Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
     // From the last to the first: a cut in the middle of this leaves no hole.
     for (const std::string& path : recovered.removed) {
         if (auto done = disk_.remove(path); !done) return done;
-        const std::string index = path.substr(0, path.size() - 4) + ".index";
+        const std::string index = index_path(path);
         if (disk_.exists(index)) (void)disk_.remove(index);
     }
     for (const std::string& path : recovered.stray)
@@ -90,7 +90,7 @@ Outcome<void> ClassWriter::adopt(const RecoveredClass& recovered) {
 // Nobody syncs an index, so a power cut may leave anything in it: what follows the first entry that
 // is not this segment's goes. A failure here costs a longer scan.
 void ClassWriter::tidy_index(const Segment& segment, std::uint64_t end) {
-    const std::string path = index_path(segment);
+    const std::string path = index_path(segment.path);
     if (!disk_.exists(path)) return;
     auto file = disk_.open(path, disk::Mode::write);
     if (!file) return;
@@ -117,43 +117,27 @@ Outcome<void> ClassWriter::resume() {
     return {};
 }
 
-Outcome<void> ClassWriter::make_ready(const std::string& unready) {
-    auto file = disk_.open(unready, disk::Mode::create);
-    if (!file) return std::unexpected(file.error());
-    const auto old = (*file)->size();
-    if (!old) return std::unexpected(old.error());
-    if (auto done = (*file)->preallocate(budget_.segment_bytes); !done) return done;
-    // Space that is already ours is overwritten, not given back: it may be gone the next moment.
-    static constexpr std::array<std::byte, 65536> zeros{};
-    for (std::uint64_t at = 0; at < *old; at += zeros.size()) {
-        const std::size_t n = std::min<std::uint64_t>(zeros.size(), *old - at);
-        if (auto done = (*file)->write_at(at, Bytes{zeros}.first(n)); !done) return done;
-    }
-    if (auto done = (*file)->sync(); !done) return done;
+void ClassWriter::plan_making(std::string unready, bool fresh, Retirement& into) {
     std::string spare;
     do
         spare = fmt::format("{}/spare-{}", directory_, next_spare_++);
     while (disk_.exists(spare));
-    if (auto done = disk_.rename(unready, spare); !done) return done;
-    spare_.push_back(spare);
-    names_changed_ = true;
-    return {};
+    into.makings.push_back({.unready = std::move(unready), .spare = spare, .fresh = fresh});
+}
+
+void ClassWriter::plan_reserve(Retirement& into) {
+    for (std::string& unready : std::exchange(unready_, {}))
+        plan_making(std::move(unready), false, into);
+    while (segments_.size() + spare_.size() + into.makings.size() < reserve_count())
+        plan_making(directory_ + "/unready-new", true, into);
 }
 
 Outcome<void> ClassWriter::fill_reserve() {
-    while (!unready_.empty()) {
-        if (auto done = make_ready(unready_.back()); !done) return done;
-        unready_.pop_back();
-    }
-    while (segments_.size() + spare_.size() < reserve_count()) {
-        if (auto done = make_ready(directory_ + "/unready-new"); !done) {
-            // The reserve has no space: what the attempt left behind must not be counted twice.
-            if (disk_.exists(directory_ + "/unready-new"))
-                (void)disk_.remove(directory_ + "/unready-new");
-            return done;
-        }
-    }
-    return {};
+    Retirement made = nothing_yet();
+    plan_reserve(made);
+    auto done = made.run(disk_);
+    finish(made);
+    return done;
 }
 
 Outcome<void> ClassWriter::take_spare(const std::string& path) {
@@ -285,8 +269,7 @@ Outcome<void> ClassWriter::hand_over() {
 void ClassWriter::add_to_index(std::uint64_t position, std::int64_t receive_unix_ms) {
     next_index_ = position + index_every_bytes;
     if (!index_) {
-        const std::string log = path_of(segments_.back().base);
-        auto file = disk_.open(log.substr(0, log.size() - 4) + ".index", disk::Mode::create);
+        auto file = disk_.open(index_path(path_of(segments_.back().base)), disk::Mode::create);
         if (!file) return;
         const auto size = (*file)->size();
         if (!size) return;
@@ -305,7 +288,14 @@ std::uint64_t ClassWriter::base_holding(std::uint64_t position) const {
     return base;
 }
 
-Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
+Retirement ClassWriter::nothing_yet() const {
+    Retirement made;
+    made.directory = directory_;
+    made.segment_bytes = budget_.segment_bytes;
+    return made;
+}
+
+bool ClassWriter::plan_oldest(std::uint64_t pinned, Retirement& into) {
     if (segments_.size() < 2) return false;
     const std::uint64_t after = segments_[1].base;
     // Recovery counts ordinals from where the last segment's header says "synced": none of those
@@ -315,40 +305,56 @@ Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
     for (const Held& segment : segments_)
         if (segment.base < synced_) synced = segment.synced;
     if (after > pinned || after > synced) return false;
-    const std::string path = path_of(segments_[0].base);
-    const std::string index = path.substr(0, path.size() - 4) + ".index";
-    if (disk_.exists(index)) (void)disk_.remove(index);
-    names_changed_ = true;
-    // Removals must come to the disk in order, or a cut leaves an old segment before a hole.
-    if (removal_unsynced_ || removal_syncing_) {
-        if (auto done = disk_.sync_directory(directory_); !done)
-            return std::unexpected(done.error());
-    }
-    removal_unsynced_ = true;
-    removal_syncing_ = false;
+    const std::uint64_t base = segments_[0].base;
     const bool recycle = segments_.size() + spare_.size() <= reserve_count();
-    if (recycle) {
-        const std::string unready = directory_ + "/unready-" + segment_name(segments_[0].base);
-        if (auto done = disk_.rename(path, unready); !done) return std::unexpected(done.error());
-        segments_.erase(segments_.begin());
-        // The old name must be gone for good before the content is.
-        if (auto done = disk_.sync_directory(directory_); !done)
-            return std::unexpected(done.error());
-        removal_unsynced_ = false;
-        unready_.push_back(unready);
-        // A full disk: it is zeroed when there is space; the segment is gone all the same.
-        if (auto done = fill_reserve(); !done && done.error().fault != base::Fault::full)
-            return std::unexpected(done.error());
-        return true;
-    }
-    if (auto done = disk_.remove(path); !done) return std::unexpected(done.error());
+    std::string unready = recycle ? directory_ + "/unready-" + segment_name(base) : "";
+    if (recycle) plan_making(unready, false, into);
+    into.removals.push_back({.path = path_of(base), .unready = std::move(unready)});
+    leaving_.push_back(segments_[0]);
     segments_.erase(segments_.begin());
+    return true;
+}
+
+std::optional<Retirement> ClassWriter::begin_retirement(std::uint64_t pinned, bool all) {
+    if (retiring_) return std::nullopt;
+    Retirement made = nothing_yet();
+    while ((all || !room_for_segment()) && plan_oldest(pinned, made)) {
+    }
+    plan_reserve(made);
+    if (made.empty()) return std::nullopt;
+    retiring_ = true;
+    return made;
+}
+
+void ClassWriter::finish(const Retirement& done) {
+    retiring_ = false;
+    unsure_ = unsure_ || done.unsure;
+    const auto gone = static_cast<std::ptrdiff_t>(done.removed);
+    segments_.insert(segments_.begin(), leaving_.begin() + gone, leaving_.end());
+    leaving_.clear();
+    for (const Retirement::Making& making : done.makings) {
+        if (making.made) {
+            spare_.push_back(making.spare);
+            names_changed_ = true;
+        } else if (disk_.exists(making.unready)) {
+            unready_.push_back(making.unready);
+        }
+    }
+}
+
+Outcome<bool> ClassWriter::retire_oldest(std::uint64_t pinned) {
+    Retirement made = nothing_yet();
+    if (retiring_ || !plan_oldest(pinned, made)) return false;
+    plan_reserve(made);
+    const auto done = made.run(disk_);
+    finish(made);
+    // A full disk: it is made ready when there is space; the segment is gone all the same.
+    if (!done && done.error().fault != base::Fault::full) return std::unexpected(done.error());
     return true;
 }
 
 void ClassWriter::add_to(std::vector<std::string>& files, std::vector<std::string>& directories) {
     if (std::exchange(names_changed_, false)) directories.push_back(directory_);
-    if (std::exchange(removal_unsynced_, false)) removal_syncing_ = true;
     files.insert(files.end(), unsynced_.begin(), unsynced_.end());
     unsynced_.clear();
     if (file_ && end_ != synced_) files.push_back(path_of(segments_.back().base));

@@ -5,6 +5,7 @@
 
 #include "store/log/gathering.h"
 #include "store/log/recovery.h"
+#include "store/log/retirement.h"
 #include "store/log/segments.h"
 #include "store/log/writer.h"
 
@@ -29,7 +30,7 @@ class ClassWriter {
     // Opens the last segment to go on in it; none when there is none.
     [[nodiscard]] Outcome<void> resume();
     [[nodiscard]] Outcome<void> begin_segment(const Moment& moment);
-    // The reserve: as many empty segments as the budget still allows.
+    // The reserve: as many empty segments as the budget still allows. Not while a retirement runs.
     [[nodiscard]] Outcome<void> fill_reserve();
 
     [[nodiscard]] bool fits(std::size_t bytes) const;  // into the segment that is open
@@ -47,15 +48,20 @@ class ClassWriter {
     // Writes what is gathered to the segment.
     [[nodiscard]] Outcome<void> hand_over();
 
-    // Deletes or recycles the oldest segment if all of it is below both positions.
+    // Lets go of what the budget has no room for, or of `all`, as far as it is synced and below
+    // `pinned`, and fills the reserve. None: nothing to do, or one runs. Until finish() that is not
+    // counted any more, and nothing else is let go of.
+    [[nodiscard]] std::optional<Retirement> begin_retirement(std::uint64_t pinned, bool all);
+    void finish(const Retirement& done);
+    // The oldest segment, here and now; false: it is needed, or a retirement runs.
     [[nodiscard]] Outcome<bool> retire_oldest(std::uint64_t pinned);
 
     void add_to(std::vector<std::string>& files, std::vector<std::string>& directories);
 
-    void set_synced(std::uint64_t end) {
-        synced_ = end;
-        removal_syncing_ = false;
-    }
+    void set_synced(std::uint64_t end) { synced_ = end; }
+
+    // A removal may or may not outlive a cut, and so may the next one: open the log again.
+    [[nodiscard]] bool unsure() const { return unsure_; }
 
     [[nodiscard]] std::uint64_t end() const { return end_; }
 
@@ -90,7 +96,10 @@ class ClassWriter {
 
     [[nodiscard]] std::string path_of(std::uint64_t base) const;
     [[nodiscard]] std::size_t reserve_count() const;
-    [[nodiscard]] Outcome<void> make_ready(const std::string& unready);
+    [[nodiscard]] Retirement nothing_yet() const;
+    [[nodiscard]] bool plan_oldest(std::uint64_t pinned, Retirement& into);
+    void plan_reserve(Retirement& into);
+    void plan_making(std::string unready, bool fresh, Retirement& into);
     [[nodiscard]] Outcome<void> take_spare(const std::string& path);
     void add_to_index(std::uint64_t position, std::int64_t receive_unix_ms);
     void tidy_index(const Segment& segment, std::uint64_t end);
@@ -100,6 +109,9 @@ class ClassWriter {
     Class class_;
     Budget budget_;
     std::vector<Held> segments_;  // the last one is open
+    std::vector<Held> leaving_;   // before those: of the retirement that runs
+    bool retiring_ = false;
+    bool unsure_ = false;
     std::vector<std::string> spare_;
     std::vector<std::string> unready_;
     std::unique_ptr<disk::File> file_;
@@ -113,8 +125,6 @@ class ClassWriter {
     std::uint64_t synced_ = 0;
     std::uint64_t next_spare_ = 0;
     bool names_changed_ = false;
-    bool removal_unsynced_ = false;  // a segment's, since the last sync began
-    bool removal_syncing_ = false;   // one that the running sync covers
 };
 
 }  // namespace stator::log

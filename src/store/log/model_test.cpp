@@ -46,9 +46,9 @@ struct ReaderModel {
 };
 
 struct Tally {
-    std::uint64_t appends = 0, full = 0, syncs = 0, retirements = 0, retired_bytes = 0, takes = 0,
-                  commits = 0, kills = 0, gathered_at_kills = 0, cuts = 0, cuts_in_repair = 0,
-                  missed = 0;
+    std::uint64_t appends = 0, full = 0, syncs = 0, retirements = 0, retired_bytes = 0,
+                  retired_beside_bytes = 0, takes = 0, commits = 0, kills = 0,
+                  gathered_at_kills = 0, cuts = 0, cuts_in_repair = 0, missed = 0;
 };
 
 class LogAgainstModel {
@@ -156,11 +156,37 @@ class LogAgainstModel {
 
     void retire() {
         const std::uint64_t before = writer_->bytes(Class::telemetry);
+        if (retirement_ || draw(2) == 0) return retire_beside();
         const auto done = writer_->retire();
         ASSERT_TRUE(done || disk_.power_is_off()) << done.error().what;
         ++tally_.retirements;
         const std::uint64_t after = writer_->bytes(Class::telemetry);
         tally_.retired_bytes += before > after ? before - after : 0;
+    }
+
+    // As on another thread: anything may happen between its begin, its work and its end.
+    void retire_beside() {
+        ++tally_.retirements;
+        if (!retirement_) {
+            const std::uint64_t before = writer_->bytes(Class::telemetry);
+            auto begun = writer_->begin_retire();
+            ASSERT_TRUE(begun || disk_.power_is_off()) << begun.error().what;
+            if (!begun) return;
+            retirement_ = std::move(*begun);
+            tally_.retired_beside_bytes += before - writer_->bytes(Class::telemetry);
+        } else if (!retired_) {
+            retired_ = retirement_->run(disk_);
+            ASSERT_TRUE(*retired_ || disk_.power_is_off()) << retired_->error().what;
+        } else {
+            const auto done = writer_->finish_retire(*retirement_, *retired_);
+            ASSERT_TRUE(done || disk_.power_is_off()) << done.error().what;
+            forget_retirement();
+        }
+    }
+
+    void forget_retirement() {
+        retirement_.reset();
+        retired_.reset();
     }
 
     void take(ReaderModel& it) {
@@ -215,6 +241,7 @@ class LogAgainstModel {
         ++tally_.kills;
         for (const Class c : {Class::telemetry, Class::alarm})
             tally_.gathered_at_kills += writer_->end(c).position - readable(c);
+        forget_retirement();
         writer_.reset();
         open_writer();
     }
@@ -265,6 +292,7 @@ class LogAgainstModel {
 
     void recover() {
         ++tally_.cuts;
+        forget_retirement();
         for (;;) {
             for (ReaderModel& it : readers_)
                 it.reader.reset();
@@ -339,6 +367,8 @@ class LogAgainstModel {
     clock::VirtualClock clock_{1'700'000'000'000};
     Tally& tally_;
     std::unique_ptr<Writer> writer_;
+    std::optional<RetirePlan> retirement_;  // under way
+    std::optional<Outcome<void>> retired_;  // its work is done
     std::vector<ReaderModel> readers_;
     std::array<ClassModel, class_count> classes_;
     std::uint64_t sent_ = 0;
@@ -359,7 +389,8 @@ TEST(LogModel, RandomUseKillsAndPowerCutsAgreeWithTheModel) {
         if (HasFailure()) return;
     }
     fmt::print(
-        "{} seeds: {} appends ({} refused), {} syncs, {} retirements ({} bytes), {} takes ({} told "
+        "{} seeds: {} appends ({} refused), {} syncs, {} retirements ({} bytes, {} beside), {} "
+        "takes ({} told "
         "of "
         "what they missed), {} commits, {} kills, {} power cuts and {} within a repair\n",
         seeds,
@@ -368,6 +399,7 @@ TEST(LogModel, RandomUseKillsAndPowerCutsAgreeWithTheModel) {
         tally.syncs,
         tally.retirements,
         tally.retired_bytes,
+        tally.retired_beside_bytes,
         tally.takes,
         tally.missed,
         tally.commits,
@@ -379,6 +411,7 @@ TEST(LogModel, RandomUseKillsAndPowerCutsAgreeWithTheModel) {
         // The test must come by all that it is for.
         EXPECT_GT(tally.full, seeds);
         EXPECT_GT(tally.retired_bytes, seeds * 1000);
+        EXPECT_GT(tally.retired_beside_bytes, seeds * 1000);
         EXPECT_GT(tally.missed, 0U);
         EXPECT_GT(tally.kills, seeds);
         EXPECT_GT(tally.gathered_at_kills, seeds * 100);

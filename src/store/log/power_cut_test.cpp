@@ -43,6 +43,8 @@ void work(disk::SimulatedDisk& disk, clock::VirtualClock& clock, Known& known, W
     if (!writer) return;
     auto reader = Reader::open(disk, "/log", Class::telemetry, {"ingest", true, false});
     if (!reader) return;
+    std::optional<RetirePlan> retirement;
+    Outcome<void> retired;
     for (std::uint64_t seq = 1; seq <= 70; ++seq) {
         clock.wait_us(1000);
         const Class c = seq % 5 == 0 ? Class::alarm : Class::telemetry;
@@ -69,7 +71,15 @@ void work(disk::SimulatedDisk& disk, clock::VirtualClock& clock, Known& known, W
                 known.taken[seq_of(r.payload)] = r.next;
             if (!records->empty() && !(*reader)->commit(records->back().next)) return;
         }
-        if (seq % 10 == 0 && !(*writer)->retire()) return;
+        if (seq % 20 == 0 && !(*writer)->retire()) return;
+        // As on another thread, with appends and syncs between its parts.
+        if (seq % 20 == 10) {
+            auto begun = (*writer)->begin_retire();
+            if (!begun) return;
+            retirement = std::move(*begun);
+        }
+        if (seq % 20 == 12 && retirement) retired = retirement->run(disk);
+        if (seq % 20 == 16 && retirement && !(*writer)->finish_retire(*retirement, retired)) return;
     }
 }
 

@@ -305,7 +305,7 @@ Outcome<void> Reader::seek(Offset offset) {
 // only where such a record stands.
 Offset Reader::State::indexed_start(const Segment& segment, std::int64_t receive_unix_ms) {
     const Offset start{segment.header.epoch, segment.header.base};
-    auto index = disk.open(index_path(segment), disk::Mode::read);
+    auto index = disk.open(index_path(segment.path), disk::Mode::read);
     if (!index) return start;
     std::optional<IndexEntry> best;
     std::array<std::byte, index_entry_bytes> bytes{};

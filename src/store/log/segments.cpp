@@ -12,8 +12,8 @@ std::string directory_of(const std::string& log_directory, Class log_class) {
     return fmt::format("{}/{}", log_directory, name_of(log_class));
 }
 
-std::string index_path(const Segment& segment) {
-    return segment.path.substr(0, segment.path.size() - 4) + ".index";
+std::string index_path(std::string_view segment_path) {
+    return fmt::format("{}.index", segment_path.substr(0, segment_path.size() - 4));
 }
 
 std::string commit_path(

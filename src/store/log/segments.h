@@ -28,7 +28,7 @@ struct Listing {
 };
 
 [[nodiscard]] std::string directory_of(const std::string& log_directory, Class log_class);
-[[nodiscard]] std::string index_path(const Segment& segment);
+[[nodiscard]] std::string index_path(std::string_view segment_path);
 [[nodiscard]] std::string commit_path(
     const std::string& log_directory, std::string_view reader, Class log_class
 );

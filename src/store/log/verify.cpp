@@ -162,7 +162,7 @@ Outcome<bool> SegmentCheck::zeros_from(std::uint64_t position) {
 }
 
 Outcome<void> SegmentCheck::index() {
-    const std::string path = index_path(segment_);
+    const std::string path = index_path(segment_.path);
     auto file = disk_.open(path, disk::Mode::read);
     if (!file) {
         if (file.error().fault == base::Fault::not_found) return {};  // a hint may be missing

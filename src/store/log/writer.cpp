@@ -120,6 +120,7 @@ Outcome<void> Writer::State::make_room(Class c, std::size_t bytes) {
             if (auto done = read_places(); !done) return done;
             while (!log.fits(bytes) && !log.room_for_segment()) {
                 auto gone = log.retire_oldest(pins[index_of(c)].position);
+                if (log.unsure()) broken = unsure_text(c);
                 if (!gone) return std::unexpected(gone.error());
                 if (!*gone) break;
             }
@@ -284,35 +285,6 @@ std::optional<Mark> Writer::synced_mark(std::string_view sender) const {
 
 const Marks& Writer::synced_marks() const {
     return state_->synced_marks;
-}
-
-Outcome<void> Writer::retire() {
-    State& s = *state_;
-    if (!s.broken.empty()) return fail(base::Fault::io, s.broken);
-    if (auto done = s.read_places(); !done) return done;
-    if (s.disk_full) {
-        const auto free = s.disk.free_bytes(s.directory);
-        if (!free) return std::unexpected(free.error());
-        s.disk_full = *free < s.of(Class::telemetry).budget().segment_bytes;
-    }
-    for (std::size_t i = 0; i < class_count; ++i) {
-        const auto c = static_cast<Class>(i);
-        ClassWriter& log = s.classes[i];
-        for (;;) {
-            const bool over = !log.room_for_segment();
-            const bool squeezed = s.disk_full && !log.budget().reserved;
-            if (!over && !squeezed) break;
-            auto gone = log.retire_oldest(s.pins[i].position);
-            if (!gone) return std::unexpected(gone.error());
-            if (!*gone) break;
-        }
-        s.publish(c, Word::first, log.first());
-        if (auto done = log.fill_reserve(); !done && done.error().fault != base::Fault::full)
-            return done;
-    }
-    for (std::size_t i = 0; i < class_count; ++i)
-        s.update_hold(static_cast<Class>(i));
-    return {};
 }
 
 double Writer::fill(Class log_class) const {

@@ -16,6 +16,7 @@
 
 #include "store/log/format.h"
 #include "store/log/record.h"
+#include "store/log/retirement.h"
 #include "world/clock/clock.h"
 #include "world/disk/disk.h"
 
@@ -78,6 +79,17 @@ class SyncPlan {
     std::vector<std::pair<std::string, Mark>> marks_;
 };
 
+// What every class lets go of, and what the reserve is filled up with. Runs like a SyncPlan, and
+// may beside one.
+class RetirePlan {
+  public:
+    [[nodiscard]] Outcome<void> run(disk::Disk& disk);
+
+  private:
+    friend class Writer;
+    std::vector<std::pair<Class, Retirement>> parts_;
+};
+
 class Writer {
   public:
     static constexpr double hold_at = 0.90;
@@ -114,12 +126,15 @@ class Writer {
     [[nodiscard]] std::optional<Mark> synced_mark(std::string_view sender) const;
     [[nodiscard]] const std::map<std::string, Mark, std::less<>>& synced_marks() const;
 
-    // Call about once a second: reads how far the readers are, deletes what is over the budget and
-    // pinned by none, and fills the reserve up again.
-    [[nodiscard]] Outcome<void> retire();
+    // Call about once a second: reads how far the readers are, and lets go of what is over the
+    // budget and pinned by none. None: nothing to do, or one under way. append() goes on meanwhile.
+    [[nodiscard]] Outcome<std::optional<RetirePlan>> begin_retire();
+    [[nodiscard]] Outcome<void> finish_retire(const RetirePlan& plan, const Outcome<void>& result);
+    [[nodiscard]] Outcome<void> retire();  // all three, here and now
     // Share of the budget that required readers still pin; 1 while the disk is full.
     [[nodiscard]] double fill(Class log_class) const;
-    // With hysteresis: from hold_at on until below resume_at. As of the last retire() or append().
+    // With hysteresis: from hold_at on until below resume_at. As of the last retirement or
+    // append().
     [[nodiscard]] bool hold(Class log_class) const;
 
     [[nodiscard]] Offset end(Class log_class) const;

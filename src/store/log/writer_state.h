@@ -76,6 +76,11 @@ struct Writer::State {
         words->store(word_index(c, word), value);
     }
 
+    [[nodiscard]] std::string unsure_text(Class c) const {
+        return directory_of(directory, c) +
+               ": a removal could not be synced, the log must be opened again";
+    }
+
     Outcome<void> hand_over(Class c) {
         ClassWriter& log = of(c);
         if (log.readable() == log.end()) return {};

@@ -107,7 +107,7 @@ class AdoptionTest : public testing::Test {
     }
 
     void start_gate() {
-        auto opened = gate::LogStorage::open(disk, clock, journal, runner, "/log", {});
+        auto opened = gate::LogStorage::open(disk, clock, journal, {runner, runner}, "/log", {});
         ASSERT_TRUE(opened) << opened.error().what;
         storage = std::move(*opened);
         watched.emplace(*storage, stored, classes);

@@ -16,14 +16,14 @@ LogStorage::LogStorage(
     disk::Disk& disk,
     clock::Clock& clock,
     journal::Journal& journal,
-    Runner& runner,
+    Runners runners,
     std::string directory,
     log::Budgets budgets
 )
     : disk_{disk},
       clock_{clock},
       journal_{journal},
-      runner_{runner},
+      runners_{runners},
       directory_{std::move(directory)},
       budgets_{std::move(budgets)} {}
 
@@ -33,12 +33,12 @@ Outcome<std::unique_ptr<LogStorage>> LogStorage::open(
     disk::Disk& disk,
     clock::Clock& clock,
     journal::Journal& journal,
-    Runner& runner,
+    Runners runners,
     std::string directory,
     log::Budgets budgets
 ) {
     std::unique_ptr<LogStorage> storage{
-        new LogStorage{disk, clock, journal, runner, std::move(directory), std::move(budgets)}
+        new LogStorage{disk, clock, journal, runners, std::move(directory), std::move(budgets)}
     };
     if (auto opened = storage->reopen(); !opened) return std::unexpected{opened.error()};
     return storage;
@@ -59,7 +59,8 @@ Outcome<void> LogStorage::append(
     log::Class log_class, const log::RecordView& record, const Mark* mark
 ) {
     if (writer_ == nullptr) {
-        if (syncing_ || clock_.monotonic_us() - opened_us_ < reopen_us)
+        finish_retirement();
+        if (syncing_ || retirement_ || clock_.monotonic_us() - opened_us_ < reopen_us)
             return fail(base::Fault::io, directory_ + ": a sync failed; the log is opened again");
         if (auto opened = reopen(); !opened) return opened;
     }
@@ -94,13 +95,14 @@ void LogStorage::begin_sync() {
     result_.reset();
     plan_ = writer_ == nullptr ? std::nullopt : writer_->begin_sync();
     if (!plan_) return;
-    runner_.start([this] { result_ = plan_->run(disk_); });
+    runners_.syncs.start([this] { result_ = plan_->run(disk_); });
 }
 
 Sync LogStorage::poll_sync() {
     hand_over();
+    finish_retirement();
     if (!syncing_) return Sync::idle;
-    if (plan_ && !runner_.done()) return Sync::running;
+    if (plan_ && !runners_.syncs.done()) return Sync::running;
     syncing_ = false;
     if (!plan_) {
         if (writer_ != nullptr && !writer_->broken()) return Sync::done;
@@ -127,8 +129,27 @@ double LogStorage::fill(log::Class log_class) {
 }
 
 void LogStorage::maintain() {
+    finish_retirement();
+    if (writer_ == nullptr || retirement_) return;
+    auto begun = writer_->begin_retire();
+    if (!begun) return journal_.error(tag, begun.error().what);
+    retirement_ = std::move(*begun);
+    if (!retirement_) return;
+    retired_.reset();
+    runners_.retirements.start([this] { retired_ = retirement_->run(disk_); });
+    finish_retirement();
+}
+
+// Of a writer that was given up meanwhile, too: it is opened again when nothing is removed any
+// more.
+void LogStorage::finish_retirement() {
+    if (!retirement_ || !runners_.retirements.done()) return;
+    const auto plan = std::exchange(retirement_, std::nullopt);
     if (writer_ == nullptr) return;
-    if (const auto retired = writer_->retire(); !retired) journal_.error(tag, retired.error().what);
+    const auto done = writer_->finish_retire(*plan, *retired_);
+    if (done) return;
+    journal_.error(tag, done.error().what);
+    if (writer_->broken() && !syncing_) give_up_writer(directory_ + ": the log is opened again");
 }
 
 }  // namespace stator::gate

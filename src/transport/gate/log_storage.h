@@ -1,10 +1,10 @@
 // LogStorage is the gate's Storage on the embedded log's writer.
 //
-// The sync runs through a Runner: on the helper thread of the plugin, or at once in a simulation.
-// After a failed sync the writer takes nothing more, for what the kernel then holds is unknown;
-// LogStorage opens it again, at most once a second, and the marks fall back to what is on the disk.
-// What the log gathers is handed over to its readers with append() and poll_sync(), a few
-// milliseconds apart.
+// Syncs and retirements run through a Runner each: on a helper thread of the plugin, or at once in
+// a simulation. After a failed sync the writer takes nothing more, for what the kernel then holds
+// is unknown; LogStorage opens it again, at most once a second, and the marks fall back to what is
+// on the disk. What the log gathers is handed over to its readers with append() and poll_sync(), a
+// few milliseconds apart.
 #pragma once
 
 #include "store/log/writer.h"
@@ -29,6 +29,11 @@ class Runner {
     [[nodiscard]] virtual bool done() = 0;
 };
 
+struct Runners {
+    Runner& syncs;
+    Runner& retirements;
+};
+
 class RunAtOnce final : public Runner {
   public:
     void start(std::function<void()> job) override { job(); }
@@ -42,7 +47,7 @@ class LogStorage final : public Storage {
         disk::Disk& disk,
         clock::Clock& clock,
         journal::Journal& journal,
-        Runner& runner,
+        Runners runners,
         std::string directory,
         log::Budgets budgets
     );
@@ -69,24 +74,27 @@ class LogStorage final : public Storage {
         disk::Disk& disk,
         clock::Clock& clock,
         journal::Journal& journal,
-        Runner& runner,
+        Runners runners,
         std::string directory,
         log::Budgets budgets
     );
     [[nodiscard]] Outcome<void> reopen();
     void give_up_writer(std::string_view why);
     void hand_over();
+    void finish_retirement();
 
     disk::Disk& disk_;
     clock::Clock& clock_;
     journal::Journal& journal_;
-    Runner& runner_;
+    Runners runners_;
     std::string directory_;
     log::Budgets budgets_;
     std::unique_ptr<log::Writer> writer_;  // null between a failed sync and the next open
     std::optional<log::SyncPlan> plan_;    // of the sync under way
     std::optional<Outcome<void>> result_;
     bool syncing_ = false;
+    std::optional<log::RetirePlan> retirement_;  // under way
+    std::optional<Outcome<void>> retired_;
     std::int64_t opened_us_ = 0;
     std::int64_t handed_over_us_ = 0;
 };

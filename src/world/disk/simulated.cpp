@@ -431,6 +431,7 @@ Outcome<void> SimulatedDisk::sync_directory(const std::string& path) {
     if (state_->off) return no_power(path);
     if (!state_->directories.contains(path)) return missing(path);
     if (!state_->operate()) return no_power(path);
+    if (state_->syncs_fail) return fail(base::Fault::io, path + ": cannot sync: the disk dies");
     std::erase_if(state_->unsynced_names, [&](const NameChange& change) {
         const bool ours = (!change.gone.empty() && parent_of(change.gone) == path) ||
                           (!change.there.empty() && parent_of(change.there) == path);

@@ -98,7 +98,8 @@ class SimulatedWorld final : public World {
     ~SimulatedWorld() override { broker_.kill(); }
 
     void start() override {
-        auto opened = LogStorage::open(disk_, clock_, journal_, runner_, state + "/log", {});
+        auto opened =
+            LogStorage::open(disk_, clock_, journal_, {runner_, runner_}, state + "/log", {});
         ASSERT_TRUE(opened) << opened.error().what;
         storage_ = std::move(*opened);
         rights_.emplace(disk_, devices::rights_path(state));

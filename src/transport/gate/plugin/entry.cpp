@@ -112,6 +112,7 @@ struct Plugin {
     BrokerJournal journal;
     RealBroker broker;
     Helper syncs{syncs_apart, Waker{}};
+    Helper retirements;
     Helper reports;  // and reads large rights snapshots
     Reminder reminder{reminders_apart};
     std::unique_ptr<LogStorage> storage;
@@ -362,7 +363,7 @@ int start(mosquitto_plugin_id_t* identifier, void** user_data, const Settings& s
         plugin->disk,
         plugin->clock,
         plugin->journal,
-        plugin->syncs,
+        Runners{plugin->syncs, plugin->retirements},
         state + "/log",
         settings.budgets
     );
@@ -428,10 +429,10 @@ STATOR_EXPORT int mosquitto_plugin_cleanup(
     if (plugin == nullptr) return MOSQ_ERR_SUCCESS;
     for (const int event : stator::gate::events)
         mosquitto_callback_unregister(plugin->identifier, event, stator::gate::on_event, nullptr);
-    while (!plugin->syncs.done())  // a last one may be under way; then all of it, here
+    while (!plugin->retirements.done() || !plugin->syncs.done())  // a last one may be under way
         std::this_thread::yield();
     std::ignore = plugin->storage->poll_sync();
-    plugin->storage->begin_sync();
+    plugin->storage->begin_sync();  // all of it, here
     while (plugin->storage->poll_sync() == stator::gate::Sync::running)
         std::this_thread::yield();
     delete plugin;
