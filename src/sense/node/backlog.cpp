@@ -317,11 +317,13 @@ std::optional<Backlog::Item> Backlog::next(bool hold, bool urgent_waits, std::in
 
 // All of the oldest boot was sent: one gap tells what is missing of it.
 std::optional<Backlog::Item> Backlog::close(std::uint32_t boot, std::int64_t unix_ms) {
+    Key seen{.boot = boot, .seq = 0};
+    for (const Lane* lane : {&urgent_, &telemetry_})
+        if (lane->last_sent.boot == boot) seen.seq = std::max(seen.seq, lane->last_sent.seq);
     Key end = reserve_;
-    if (end.boot != boot) {  // its reserves are lost: behind everything that was seen of it
-        end = {.boot = boot, .seq = 0};
-        for (const Lane* lane : {&urgent_, &telemetry_})
-            if (lane->last_sent.boot == boot) end.seq = std::max(end.seq, lane->last_sent.seq);
+    if (end.boot != boot || end <= std::max(seen, stored_)) {
+        // Its reserves are lost, or the last of them: behind everything that was seen of it.
+        end = seen;
         if (end <= stored_) {  // it was closed before
             stored_ = whole_boot(boot);
             return std::nullopt;
