@@ -52,7 +52,9 @@ TEST(FactoryModel, is_none_in_erased_flash_or_with_lengths_beyond_it) {
         flash[at] = std::byte{0xFF};
         const auto model = read_model(flash);
         EXPECT_LE(model.envelope.size() + model.tflite.size(), flash.size()) << at;
-        if (at != 4 && at != 8) EXPECT_TRUE(model.envelope.empty()) << at;
+        if (at != 4 && at != 8) {
+            EXPECT_TRUE(model.envelope.empty()) << at;
+        }
     }
     for (std::size_t size = 0; size < 0x34; ++size)
         EXPECT_TRUE(read_model(std::span{whole}.first(size)).envelope.empty()) << size;

@@ -28,7 +28,9 @@ class FileFlashSweep : public NodeTest {
         flash_.reset();
         disk_ = std::make_unique<SimulatedDisk>(seed);
         ASSERT_TRUE(disk_->make_directories("/d"));
-        if (!content.empty()) ASSERT_TRUE(disk_->replace(path, content));
+        if (!content.empty()) {
+            ASSERT_TRUE(disk_->replace(path, content));
+        }
         power_on();
     }
 

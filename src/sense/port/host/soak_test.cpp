@@ -24,6 +24,11 @@ namespace {
 
 std::int64_t blocks_live = 0;  // of this program
 
+void let_go(void* block) {
+    if (block != nullptr) --blocks_live;
+    std::free(block);
+}
+
 }  // namespace
 
 void* operator new(std::size_t size) {
@@ -34,12 +39,11 @@ void* operator new(std::size_t size) {
 }
 
 void operator delete(void* block) noexcept {
-    if (block != nullptr) --blocks_live;
-    std::free(block);
+    let_go(block);
 }
 
 void operator delete(void* block, std::size_t /*size*/) noexcept {
-    operator delete(block);
+    let_go(block);
 }
 
 namespace stator::host {

@@ -112,9 +112,10 @@ TEST_P(Broker, has_stored_what_it_acknowledges) {
                     return r.payload == text && r.sender == "7";
                 });
             };
-            if (qos != 0)
+            if (qos != 0) {
                 EXPECT_TRUE(is_among(world->stored_if_killed(log::Class::telemetry)))
                     << version << " " << qos;
+            }
             EXPECT_TRUE(wait([&] { return is_among(world->stored(log::Class::telemetry)); }));
             party.client->disconnect();
         }
