@@ -47,9 +47,14 @@ function happening(item: Happening): HTMLElement {
   return made;
 }
 
+// "vibration_band_high" and "bearing-wear" as people read them.
+function spaced(name: string): string {
+  return name.replace(/[-_]/g, " ");
+}
+
 function suspected(item: Episode): string {
   if (!item.suspected) return "";
-  return item.evidence ? `suspected: ${item.suspected} (${item.evidence})` : "suspected: cause unclear";
+  return item.evidence ? `suspected: ${spaced(`${item.suspected} (${item.evidence})`)}` : "suspected: cause unclear";
 }
 
 function episode(item: Episode): HTMLElement {
@@ -58,7 +63,7 @@ function episode(item: Episode): HTMLElement {
   const because = Object.entries(item.contributions)
     .sort((a, b) => b[1] - a[1])
     .slice(0, 3)
-    .map(([name, share]) => `${name} ${Math.round(share * 100)} %`)
+    .map(([name, share]) => `${spaced(name)} ${Math.round(share * 100)} %`)
     .join(", ");
   made.append(
     line("b", item.level > 0 ? `Level ${item.level}: ${item.severity}, peak ${item.peak.toFixed(2)}` : item.note),

@@ -1,5 +1,6 @@
 #include "act/console/steps.h"
 
+#include "act/console/suspicion.h"
 #include "world/json/json.h"
 
 #include <fmt/format.h>
@@ -179,8 +180,7 @@ void Steps::on_level2(const log::Record& record) {
         return;
     }
     alarm2_unix_ms_ = record.receive_unix_ms;
-    std::string suspected = text_of(alert, "suspected");
-    std::ranges::replace(suspected, '-', ' ');
+    const std::string suspected = spaced(text_of(alert, "suspected"));
     std::string because;
     if (const auto shares = alert.find("contributions");
         shares != alert.end() && shares->is_object()) {
@@ -188,7 +188,7 @@ void Steps::on_level2(const log::Record& record) {
         for (const auto& [name, share] : shares->items()) {
             if (!share.is_number() || share.get<double>() <= largest) continue;
             largest = share.get<double>();
-            because = fmt::format(", mostly {} ({:.0f} %)", name, largest * 100.0);
+            because = fmt::format(", mostly {} ({:.0f} %)", spaced(name), largest * 100.0);
         }
     }
     tell(

@@ -184,6 +184,23 @@ TEST(Steps, WhatWasReceivedBeforeTheStoryIsNotPartOfIt) {
     EXPECT_TRUE(steps.events().empty());
 }
 
+TEST(Steps, TheAlertNamesItsCauseAsPeopleReadIt) {
+    Steps steps = fresh();
+    Story story{steps};
+    story.say(
+        "motor-failure-alert-level2-inference",
+        "level2-1",
+        R"({"deviceID":"7","alarm":true,"severity":"potential","suspected":"bearing-wear",)"
+        R"("contributions":{"current":0.2,"vibration_band_high":0.7}})"
+    );
+    ASSERT_FALSE(steps.timeline().empty());
+    EXPECT_EQ(
+        steps.timeline().back().text,
+        "level 2 agrees: potential; suspected cause: bearing wear, mostly vibration band high "
+        "(70 %)"
+    );
+}
+
 TEST(Steps, WhatIsNoJsonHarmsNobody) {
     Steps steps = fresh();
     Story story{steps};

@@ -12,12 +12,6 @@ using nlohmann::json;
 
 namespace {
 
-std::string spaced(std::string name) {
-    std::ranges::replace(name, '_', ' ');
-    std::ranges::replace(name, '-', ' ');
-    return name;
-}
-
 std::string largest_of(const json& episode) {
     double largest = 0;
     std::string made;
@@ -32,6 +26,12 @@ std::string largest_of(const json& episode) {
 }
 
 }  // namespace
+
+std::string spaced(std::string name) {
+    std::ranges::replace(name, '_', ' ');
+    std::ranges::replace(name, '-', ' ');
+    return name;
+}
 
 std::string suspicion_of(const std::string& episodes) {
     const json all = json::parse(episodes, nullptr, false);

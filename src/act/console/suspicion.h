@@ -10,4 +10,7 @@ namespace stator::console {
 //   "a fault is suspected, cause unclear (mostly vibration crest)"
 [[nodiscard]] std::string suspicion_of(const std::string& episodes);
 
+// "vibration_band_high" and "bearing-wear" as people read them.
+[[nodiscard]] std::string spaced(std::string name);
+
 }  // namespace stator::console
