@@ -43,8 +43,9 @@ void compare_reals(const std::string& name, Model& model, Batch& batch) {
                 std::span{in}.subspan(i * width, width),
                 std::span{expected}.subspan(i * height, height)
             );
-        if (!out.empty())
+        if (!out.empty()) {
             ASSERT_EQ(std::memcmp(out.data(), expected.data(), 4 * out.size()), 0) << name;
+        }
     }
 }
 

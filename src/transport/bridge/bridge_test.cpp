@@ -248,10 +248,11 @@ TEST_F(BridgeTest, records_that_come_close_together_on_a_quiet_log_go_at_once) {
 
 TEST_F(BridgeTest, a_quiet_log_is_committed_once_in_a_while_and_then_whole) {
     const auto commits = [this] {
-        std::uint64_t commits = 0;
-        for (const log::Place& place : log::list_places(disk, "/log").value())
-            if (place.log_class == log::Class::telemetry) commits = place.slot.generation;
-        return commits;
+        const auto places = log::list_places(disk, "/log");
+        std::uint64_t generation = 0;
+        for (const log::Place& place : places.value())
+            if (place.log_class == log::Class::telemetry) generation = place.slot.generation;
+        return generation;
     };
     run();
     const std::uint64_t before = commits();

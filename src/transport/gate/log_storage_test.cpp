@@ -52,7 +52,8 @@ class LogStorageTest : public testing::Test {
 
     std::vector<std::string> given() {
         std::vector<std::string> payloads;
-        for (const log::Record& record : *reader->take(100))
+        const auto records = reader->take(100);
+        for (const log::Record& record : records.value())
             payloads.push_back(record.payload);
         return payloads;
     }
