@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,13 +11,11 @@ import time
 import unittest
 import urllib.request
 
+import foreign_broker
 import kafka_broker
-from stator_site import LONG, ROOT, STATOR, Site, wait_until
+from stator_site import LONG, STATOR, Site, wait_until
 
-MOSQUITTO = ROOT / "build/mosquitto/usr"  # as ./setup unpacked it
 OWN = "own-pump"  # enrolled at our site
-USER = "stator"
-PASSWORD = "hall-three"
 ROWS = 240
 
 MAP = """
@@ -87,106 +84,14 @@ time_unit = "s"
 """
 
 
-class ForeignBroker:
-    """Somebody else's Mosquitto: TLS with a password, and plaintext for anybody."""
-
-    def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stator-foreign-"))
-        self.plain, self.secure = kafka_broker.free_ports(2)
-        self.process = None
-        try:
-            self.certify()
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def run(self, *arguments):
-        done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(map(str, arguments))}: {done.stderr}")
-
-    def certify(self):
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        self.run("openssl", "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem",
-                 "-subj", "/CN=Somebody else")  # fmt: skip
-        self.run("openssl", "req", "-x509", *curve, "-keyout", "hall.key", "-out", "hall.pem",
-                 "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                 "-CA", "ca.pem", "-CAkey", "ca.key")  # fmt: skip
-        self.run(MOSQUITTO / "bin/mosquitto_passwd", "-b", "-c", "passwords", USER, PASSWORD)
-        (self.directory / "hall.password").write_text(PASSWORD + "\n")
-        user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
-        (self.directory / "mosquitto.conf").write_text(
-            f"""per_listener_settings true
-user {user}
-log_dest stderr
-log_type warning
-log_type error
-persistence true
-persistence_location {self.directory}/
-autosave_interval 1
-max_queued_messages 0
-set_tcp_nodelay true
-listener {self.plain} 127.0.0.1
-allow_anonymous true
-listener {self.secure} 127.0.0.1
-allow_anonymous false
-password_file {self.directory}/passwords
-cafile {self.directory}/ca.pem
-certfile {self.directory}/hall.pem
-keyfile {self.directory}/hall.key
-"""
-        )
-
-    def start(self):
-        with open(self.directory / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [MOSQUITTO / "sbin/mosquitto", "-c", self.directory / "mosquitto.conf"],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                preexec_fn=kafka_broker.die_with_parent,
-            )  # fmt: skip
-        wait_until("somebody else's broker", lambda: self.answers())
-
-    def answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError((self.directory / "log").read_text())
-        return subprocess.run(
-            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.plain), "-t", "up", "-n"],
-            capture_output=True,
-        ).returncode == 0  # fmt: skip
-
-    def publisher(self, topic, port=None):
-        """A mosquitto_pub at QoS 1: a line of its input is a message."""
-        secure = port is None
-        more = ["--cafile", self.directory / "ca.pem", "-u", USER, "-P", PASSWORD]
-        return subprocess.Popen(
-            ["mosquitto_pub", "-h", "localhost" if secure else "127.0.0.1",
-             "-p", str(port or self.secure), "-V", "5", "-q", "1", "-t", topic, "-l",
-             *(more if secure else [])],
-            stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def publish(self, topic, *lines, port=None):
-        """Returns when this broker has acknowledged each line."""
-        process = self.publisher(topic, port)
-        _, errors = process.communicate("".join(line + "\n" for line in lines), timeout=120)
-        if process.returncode != 0:
-            raise AssertionError(f"mosquitto_pub {topic}: {errors}")
-
-    def map(self):
-        return MAP.format(
-            plain=self.plain,
-            secure=self.secure,
-            ca=self.directory / "ca.pem",
-            user=USER,
-            password_file=self.directory / "hall.password",
-        )
-
-    def stop(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
+def map_of(foreign):
+    return MAP.format(
+        plain=foreign.plain,
+        secure=foreign.secure,
+        ca=foreign.directory / "ca.pem",
+        user=foreign_broker.USER,
+        password_file=foreign.directory / "hall.password",
+    )
 
 
 class KeptSite(Site):
@@ -305,9 +210,9 @@ def numbers_of(messages, value):
 class KeptBroker(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.foreign = ForeignBroker()
+        cls.foreign = foreign_broker.Mosquitto()
         cls.addClassCleanup(cls.foreign.stop)
-        cls.site = KeptSite(cls.foreign.map())
+        cls.site = KeptSite(map_of(cls.foreign))
         cls.addClassCleanup(cls.site.__exit__)
         cls.site.stator("device", "add", OWN)
         # Until both sessions stand: a broker keeps nothing for who never came.
@@ -426,7 +331,7 @@ class KeptBroker(unittest.TestCase):
 
     def test_a_map_that_is_wrong_is_refused_with_file_line_and_key(self):
         wrong = self.site.state / "wrong.toml"
-        wrong.write_text(self.foreign.map().replace('unit = "degF"', 'unit = "degX"'))
+        wrong.write_text(map_of(self.foreign).replace('unit = "degF"', 'unit = "degX"'))
         done = self.site.stator("adopt", "--check", "--map", wrong, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, re.escape(str(wrong)) + r':\d+: channel: unit "degX" is not')
