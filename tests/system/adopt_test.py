@@ -103,7 +103,11 @@ class KeptSite(Site):
         self.output = self.state.parent / (self.state.name + ".out")
         self.stator("init")
         (self.state / "map.toml").write_text(text)
-        with open(self.output, "wb") as out:
+        self.start()
+
+    def start(self):
+        """Also after a stop, on what it has kept."""
+        with open(self.output, "ab") as out:
             self.process = subprocess.Popen(
                 [STATOR, "up", "--state", self.state],
                 stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -218,10 +222,12 @@ def numbers_of(messages, value):
     return count
 
 
-class KeptBroker(unittest.TestCase):
+class KeptMosquitto(unittest.TestCase):
+    make_broker = foreign_broker.Mosquitto
+
     @classmethod
     def setUpClass(cls):
-        cls.foreign = foreign_broker.Mosquitto()
+        cls.foreign = cls.make_broker()
         cls.addClassCleanup(cls.foreign.stop)
         cls.site = KeptSite(map_of(cls.foreign))
         cls.addClassCleanup(cls.site.__exit__)
@@ -297,12 +303,50 @@ class KeptBroker(unittest.TestCase):
         except AssertionError:
             counts = numbers_of(self.site.readings("l1-killed"), lambda it: it["timeStamp"])
         print(
-            f"adopt: {kills} kills, {total} acknowledged, "
+            f"adopt: {self.foreign.name}: {kills} kills, {total} acknowledged, "
             f"{total - len(counts)} missing, "
             f"{sum(counts.values()) - len(counts)} twice, all under equal numbers "
             f"({time.monotonic() - began:.1f} s to catch up)"
         )
         self.assertEqual(len(counts), total)
+
+    @unittest.skipUnless(LONG, "in ./test --long only")
+    def test_what_comes_while_the_site_is_gone_waits_in_its_session(self):
+        total = 2000
+        # Some are stored and not acknowledged, or on their way, when everything of ours is killed.
+        publisher = self.foreign.publisher("plant/l1/away/state")
+        publisher.stdin.write("".join(state(i) + "\n" for i in range(total // 2)))
+        publisher.stdin.flush()
+        victim = wait_until("the adopting process", self.site.adopters)[0]
+        os.kill(victim, signal.SIGKILL)
+        victim = wait_until(
+            "the adopting process to receive", lambda: self.receiving(but=victim), 60, 0.002
+        )
+        os.kill(victim, signal.SIGKILL)
+        self.site.kill_everything()
+        try:
+            _, errors = publisher.communicate(
+                "".join(state(i) + "\n" for i in range(total // 2, total)), timeout=300
+            )
+            self.assertEqual(publisher.returncode, 0, errors)
+            self.foreign.publish("shed/away/x", "1.5", port=self.foreign.plain)
+            self.foreign.restart()
+        finally:
+            self.site.start()
+
+        def there():
+            counts = numbers_of(self.site.readings("l1-away"), lambda it: it["timeStamp"])
+            return counts if len(counts) >= total else None
+
+        counts = wait_until("every message of the session", there, 120)
+        self.assertEqual(len(counts), total)
+        print(
+            f"adopt: {self.foreign.name}: everything of ours killed, and the broker "
+            f"{self.foreign.ended}: {total} acknowledged, 0 missing, "
+            f"{sum(counts.values()) - total} twice, all under equal numbers"
+        )
+        old = wait_until("the message of the old broker", lambda: self.site.readings("away"))
+        self.assertEqual({it["current"] for it in old}, {1.5})
 
     def test_a_foreign_alarm_is_judged_but_moves_nothing(self):
         before = len(self.site.records("control"))

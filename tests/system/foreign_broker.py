@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -14,7 +15,11 @@ PASSWORD = "hall-three"
 
 
 class ForeignBroker:
-    """TLS with a password, and plaintext for anybody."""
+    """TLS with a password for plant/#, and plaintext for anybody for shed/#."""
+
+    name = ""
+    start_s = 30
+    ended = "stopped"  # in restart(): by the hardest way that it promises to lose nothing in
 
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stator-foreign-"))
@@ -55,13 +60,14 @@ class ForeignBroker:
                 self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 preexec_fn=kafka_broker.die_with_parent,
             )  # fmt: skip
-        wait_until("somebody else's broker", self.answers)
+        wait_until(f"somebody else's {self.name}", self.answers, self.start_s)
 
     def answers(self):
         if self.process.poll() is not None:
             raise AssertionError((self.directory / "log").read_text())
         return subprocess.run(
-            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.plain), "-t", "up", "-n"],
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.plain), "-q", "1",
+             "-t", "shed", "-n"],
             capture_output=True,
         ).returncode == 0  # fmt: skip
 
@@ -79,9 +85,15 @@ class ForeignBroker:
     def publish(self, topic, *lines, port=None):
         """Returns when this broker has acknowledged each line."""
         process = self.publisher(topic, port)
-        _, errors = process.communicate("".join(line + "\n" for line in lines), timeout=120)
+        _, errors = process.communicate("".join(line + "\n" for line in lines), timeout=300)
         if process.returncode != 0:
             raise AssertionError(f"mosquitto_pub {topic}: {errors}")
+
+    def restart(self):
+        """Ends it, and starts it on what it kept."""
+        self.process.send_signal(signal.SIGKILL if self.ended == "killed" else signal.SIGTERM)
+        self.process.wait(60)
+        self.start()
 
     def stop(self):
         if self.process is not None:
@@ -91,6 +103,8 @@ class ForeignBroker:
 
 
 class Mosquitto(ForeignBroker):
+    name = "Mosquitto"
+
     def configure(self):
         self.run(MOSQUITTO / "bin/mosquitto_passwd", "-b", "-c", "passwords", USER, PASSWORD)
         user = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
