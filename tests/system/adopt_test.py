@@ -1,5 +1,5 @@
-"""Sites that keep their broker: a plain Mosquitto, and a real Kafka, of somebody else are read into
-the log through a map, and neither a kill nor a lie of theirs does harm."""
+"""Sites that keep their broker: a plain Mosquitto, a real Kafka and, in ./test --long, a real HiveMQ of
+somebody else are read into the log through a map, and neither a kill nor a lie of theirs does harm."""
 import json
 import os
 import pathlib
@@ -396,6 +396,26 @@ class KeptMosquitto(unittest.TestCase):
         self.assertRegex(done.stderr, re.escape(str(wrong)) + r':\d+: channel: unit "degX" is not')
         good = self.site.stator("adopt", "--check", "--map", self.site.state / "map.toml")
         self.assertIn("temperature = $.motor.temp [degF -> degC]", good.stdout)
+
+
+@unittest.skipUnless(LONG, "HiveMQ is run in ./test --long only")
+@unittest.skipIf(foreign_broker.HiveMq.missing(), foreign_broker.HiveMq.missing())
+class KeptHiveMq(KeptMosquitto):
+    make_broker = foreign_broker.HiveMq
+
+    def test_the_broker_lets_nobody_in_but_who_it_knows(self):
+        for more, refusal in (
+            (["-u", foreign_broker.USER, "-P", "guessed"], "Bad User Name or Password"),
+            ([], "Bad User Name or Password"),
+            (["-u", foreign_broker.USER, "-P", foreign_broker.PASSWORD], "Not authorized"),
+        ):
+            done = subprocess.run(
+                ["mosquitto_pub", "-h", "localhost", "-p", str(self.foreign.secure), "-V", "5",
+                 "--cafile", self.foreign.directory / "ca.pem", *more, "-q", "1",
+                 "-t", "elsewhere", "-m", "x"],
+                capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            self.assertIn(refusal, done.stderr + done.stdout)
 
 
 @unittest.skipIf(kafka_broker.missing(), kafka_broker.missing())

@@ -1,4 +1,4 @@
-"""Brokers of somebody else, as sites keep them: a plain Mosquitto, of ./setup."""
+"""Brokers of somebody else, as sites keep them: a plain Mosquitto, and a real HiveMQ in the long tests."""
 import os
 import pathlib
 import shutil
@@ -10,6 +10,7 @@ import kafka_broker
 from stator_site import ROOT, wait_until
 
 MOSQUITTO = ROOT / "build/mosquitto/usr"  # as ./setup unpacked it
+HIVEMQ = ROOT / "build/hivemq/lib"  # as ./setup --test --long fetched it
 USER = "stator"
 PASSWORD = "hall-three"
 
@@ -132,3 +133,50 @@ keyfile {self.directory}/hall.key
 
     def command(self):
         return [MOSQUITTO / "sbin/mosquitto", "-c", self.directory / "mosquitto.conf"]
+
+
+class HiveMq(ForeignBroker):
+    """HiveMQ Community Edition, embedded in a program of ours that says who comes in."""
+
+    name = "HiveMQ"
+    ended = "killed"
+    start_s = 180  # on a machine with other work; alone it takes a few
+
+    @staticmethod
+    def missing():
+        """What it lacks on this machine, as a sentence; empty when it is all there."""
+        if not any(HIVEMQ.glob("hivemq-community-edition-embedded-*.jar")):
+            return f"no HiveMQ in {HIVEMQ}: run ./setup --test --long"
+        return "" if shutil.which("javac") else "no javac: run ./setup --test --long"
+
+    def configure(self):
+        # By default a session's queue holds 1,000 messages, and HiveMQ lets go of what it has
+        # acknowledged beyond that: docs/adopt-a-broker.md says so.
+        self.run("openssl", "pkcs12", "-export", "-in", "hall.pem", "-inkey", "hall.key",
+                 "-certfile", "ca.pem", "-out", "hall.p12",
+                 "-passout", "pass:" + PASSWORD)  # fmt: skip
+        (self.directory / "config.xml").write_text(
+            f"""<hivemq>
+<listeners>
+  <tcp-listener><port>{self.plain}</port><bind-address>127.0.0.1</bind-address></tcp-listener>
+  <tls-tcp-listener>
+    <port>{self.secure}</port><bind-address>127.0.0.1</bind-address>
+    <tls><keystore>
+      <path>{self.directory}/hall.p12</path>
+      <password>{PASSWORD}</password><private-key-password>{PASSWORD}</private-key-password>
+    </keystore></tls>
+  </tls-tcp-listener>
+</listeners>
+<mqtt><queued-messages><max-queue-size>1000000</max-queue-size></queued-messages></mqtt>
+<anonymous-usage-statistics><enabled>false</enabled></anonymous-usage-statistics>
+</hivemq>
+"""
+        )
+        (self.directory / "data").mkdir()
+        self.run("javac", "-cp", f"{HIVEMQ}/*", "-d", self.directory,
+                 ROOT / "tests/system/hivemq/Broker.java")  # fmt: skip
+
+    def command(self):
+        return [*kafka_broker.JAVA, "-Xmx256m", "-cp", f"{self.directory}:{HIVEMQ}/*", "Broker",
+                self.directory, self.directory / "data", USER,
+                self.directory / "hall.password"]  # fmt: skip
