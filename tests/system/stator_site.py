@@ -22,7 +22,7 @@ def data_folder():
     return folder if folder.is_dir() else None
 
 
-def wait_until(what, condition, seconds=30.0):
+def wait_until(what, condition, seconds=30.0, every_s=0.05):
     """Returns the condition's first true value; fails, naming `what`, when none comes in time."""
     end = time.monotonic() + seconds
     while True:
@@ -31,7 +31,7 @@ def wait_until(what, condition, seconds=30.0):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def signed(key, body):
