@@ -1,5 +1,7 @@
 #include "shared/tinyml/program.h"
 
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -80,23 +82,14 @@ bool channel_scales(Builder& b, const Operator& op, const Tensor& weights, Place
     const float input = b.in(op, 0).scale;
     const float output = b.out(op).scale;
     const std::uint32_t count = weights.scales.size;
-    const bool as_floats = count == 1 && op.op == Op::fully_connected;
     const std::span<std::byte> room = b.room(Multipliers::bytes(count), place);
     if (b.again()) return true;
-    const std::byte* scales = b.graph.file.data() + weights.scales.first;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const auto own = load<float>(scales + std::size_t{4} * i);
-        Multiplier multiplier;
-        if (!quantised_quotient(
-                as_floats ? input * own : input, as_floats ? 1.0F : own, output, multiplier
-            )) {
-            return b.refuse(op, {"the scales of channel ", i, " are too far apart"});
-        }
-        if (room.empty()) continue;
-        std::memcpy(&room[std::size_t{4} * i], &multiplier.significand, 4);
-        room[std::size_t{4} * count + i] = static_cast<std::byte>(multiplier.shift);
-    }
-    return true;
+    constexpr auto one = std::bit_cast<std::array<std::byte, 4>>(1.0F);
+    const bool as_floats = count == 1 && op.op == Op::fully_connected;
+    const Ratio ratio{as_floats ? input * weights.scale : input, output};
+    const std::byte* const scales = b.graph.file.data() + weights.scales.first;
+    const std::uint32_t fit = ratio.times(as_floats ? one.data() : scales, count, room.data());
+    return fit == count || b.refuse(op, {"the scales of channel ", fit, " are too far apart"});
 }
 
 namespace {
