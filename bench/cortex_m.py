@@ -17,7 +17,7 @@ HERE = ROOT / "bench/cortex_m"
 WORK = ROOT / "build/bench/cortex_m"
 CONVERTED = ROOT / "build/release/oracle-converter/models/tf_dense_4_60_30_10_1_pc.tflite"
 JOB_AT = 0x21400000  # as in main.cpp
-TINYML = ["model", "schema", "graph", "plan", "program", "fixed_point", "real_math",
+TINYML = ["model", "schema", "flatbuffer", "graph", "plan", "program", "fixed_point", "real_math",
           "fully_connected", "activation", "quantise"]
 SHARED = ["-std=c++23", "-mthumb", "-ffunction-sections", "-fdata-sections", "-fno-common",
           "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit", "-Wno-psabi", "-DSTATOR_TINYML_TERSE",

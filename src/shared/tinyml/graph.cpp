@@ -34,11 +34,11 @@ bool Graph::refuse(std::initializer_list<Word> words) {
 #endif
 
 bool Graph::parse() {
-    if (file.size() > file_bytes_max) return refuse({"the file is larger than 64 MiB"});
-    if (file.size() < 16 || file.read<std::uint32_t>(4) != 0x334C4654) {  // "TFL3"
+    if (too_large_) return refuse({"the file is larger than 64 MiB"});
+    if (file.size() < 16 || load<std::uint32_t>(file.data() + 4) != 0x334C4654) {  // "TFL3"
         return refuse({"not a .tflite file: the identifier TFL3 is missing"});
     }
-    const Table model{file, file.follow(0)};
+    const Table model{file, file.data()};
     const auto version = model.scalar<std::uint32_t>(field::model::version, 0);
     const Vector subgraphs = model.vector(field::model::subgraphs, 4);
     if (file.broken()) return refuse({"the file is cut off or damaged"});
@@ -105,6 +105,13 @@ bool is_positive(std::uint32_t bits) {
     return bits - 1 < 0x7F7FFFFFU;
 }
 
+bool all_zero(const std::byte* at, std::uint32_t words) {
+    std::uint32_t any = 0;
+    for (const std::byte* const end = at + std::size_t{4} * words; at != end; at += 4)
+        any |= load<std::uint32_t>(at);
+    return any == 0;
+}
+
 }  // namespace
 
 bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t i) {
@@ -142,10 +149,11 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
     const std::int32_t low = symmetric ? 0 : -128;
     const std::int32_t high = symmetric ? 0 : (tensor.kind == Kind::int8 ? 127 : 255);
     at = file.data() + zeros.first;
+    if (symmetric && all_zero(at, 2 * zeros.size)) return true;
     for (std::uint32_t k = 0; k < zeros.size; ++k, at += 8) {
-        const auto zero = load<std::int32_t>(at);
-        const bool wide = load<std::int32_t>(at + 4) != (zero < 0 ? -1 : 0);  // of 64 bits
-        if (wide || zero < low || zero > high) {
+        const auto wide = load<std::int64_t>(at);
+        const auto zero = static_cast<std::int32_t>(wide);
+        if (wide < low || wide > high) {
             return refuse({"tensor ", i, ": zero point ", zero, " is out of range"});
         }
         if (k == 0) tensor.zero_point = zero;
@@ -155,10 +163,10 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
 
 bool Graph::parse_data(const Table& table, const Table& model, Tensor& t, std::uint32_t i) {
     const auto index = table.scalar<std::uint32_t>(field::tensor::buffer, 0);
-    const Vector buffers = model.vector(field::model::buffers, 4);
     if (index == 0) return true;  // by convention the empty buffer
-    if (index >= buffers.size) return refuse({"tensor ", i, " names buffer ", index});
-    const Table buffer = model.item(buffers, index);
+    if (buffers_.size == 0) buffers_ = model.vector(field::model::buffers, 4);
+    if (index >= buffers_.size) return refuse({"tensor ", i, " names buffer ", index});
+    const Table buffer = model.item(buffers_, index);
     const Vector data = buffer.vector(field::buffer::data, 1);
     if (buffer.scalar<std::uint64_t>(field::buffer::offset, 0) > 1) {
         return refuse({"buffer ", index, " lies behind the file's tables: not supported"});

@@ -141,7 +141,8 @@ class Items {
 
 class Graph {
   public:
-    Graph(std::span<const std::byte> bytes, Reason& why) : file{bytes}, reason{why} {}
+    Graph(std::span<const std::byte> bytes, Reason& why)
+        : file{bytes}, reason{why}, too_large_{bytes.size() > file_bytes_max} {}
 
     Graph(const Graph&) = delete;
     Graph& operator=(const Graph&) = delete;
@@ -177,6 +178,9 @@ class Graph {
     [[nodiscard]] bool parse_ends(const Table& subgraph);
     [[nodiscard]] bool parse_operators(const Table& subgraph, const Table& model);
     [[nodiscard]] bool parse_operator(const Table& table, const Table& model, std::uint16_t i);
+
+    bool too_large_;
+    Vector buffers_;  // the file's, once a tensor has named one
 };
 
 }  // namespace stator::tinyml
