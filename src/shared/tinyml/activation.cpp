@@ -2,7 +2,8 @@
 //
 // int8 LOGISTIC and TANH under double_ are gemmlowp's fixed-point functions of a number with four
 // integer bits, which is what TFLM computes; under single they are the correctly rounded value,
-// which is what LiteRT's table holds.
+// which is what LiteRT's table holds. TANH has kernels of its own, so that an image without it need
+// not hold them.
 #include "shared/tinyml/kernels.h"
 #include "shared/tinyml/real_math.h"
 
@@ -77,8 +78,10 @@ bool prepare_line(Builder& b, const Operator& op, Activation8& r) {
 
 bool prepare_int8(Builder& b, const Operator& op) {
     if (!is_all(b, op, Kind::int8, 1)) return false;
-    auto& r = b.record<Activation8>(Kernel::activation_int8);
-    r.curve = curve_of(op.op);
+    const Curve curve = curve_of(op.op);
+    auto& r =
+        b.record<Activation8>(curve == Curve::tanh ? Kernel::tanh_int8 : Kernel::activation_int8);
+    r.curve = curve;
     r.input = b.place(op.inputs[0]);
     r.output = b.place(op.output);
     r.count = b.in(op, 0).count;
@@ -89,45 +92,51 @@ bool prepare_int8(Builder& b, const Operator& op) {
     return line ? prepare_line(b, op, r) : prepare_curve(b, op, r);
 }
 
+template <bool is_tanh>
 std::int8_t exact_curve(const Activation8& op, std::int32_t x) {
     const double real = static_cast<double>(op.input_scale) * x;
-    const bool logistic = op.curve == Curve::logistic;
-    const double y = logistic ? real_logistic(real) * 256.0 : real_tanh(real) * 128.0;
+    const double y = is_tanh ? real_tanh(real) * 128.0 : real_logistic(real) * 256.0;
     return clamped(static_cast<std::int32_t>(std::nearbyint(y)) + op.output_zero);
 }
 
-template <Rounding rounding>
+template <Rounding rounding, bool is_tanh>
 std::int8_t curve_at(const Activation8& op, std::int32_t x) {
-    if constexpr (rounding == Rounding::single) return exact_curve(op, x);
-    const bool logistic = op.curve == Curve::logistic;
+    if constexpr (rounding == Rounding::single) return exact_curve<is_tanh>(op, x);
     if (x <= -op.radius) return -128;
     if (x >= op.radius) return 127;
     const std::int32_t fixed = scaled<Rounding::double_>(x, op.by);
-    const std::int32_t y = logistic ? rounded_shift(fixed_logistic(fixed, integer_bits), 31 - 8)
-                                    : rounded_shift(fixed_tanh(fixed, integer_bits), 31 - 7);
+    const std::int32_t y = is_tanh ? rounded_shift(fixed_tanh(fixed, integer_bits), 31 - 7)
+                                   : rounded_shift(fixed_logistic(fixed, integer_bits), 31 - 8);
     return clamped(y + op.output_zero);
 }
 
-template <Rounding rounding>
+template <Rounding rounding, bool is_tanh>
 std::int8_t value_at(const Activation8& op, std::int8_t step) {
     const std::int32_t x = step - op.input_zero;
-    if (op.curve != Curve::relu && op.curve != Curve::relu6) return curve_at<rounding>(op, x);
+    if (is_tanh || op.curve == Curve::logistic) return curve_at<rounding, is_tanh>(op, x);
     const std::int32_t y = wrapped_sum(scaled<rounding>(x, op.by), op.output_zero);
     return clamped(y, op.range.low, op.range.high);
 }
 
-float real_curve(Curve curve, float x) {
-    switch (curve) {
-        case Curve::relu:
-            return x < 0.0F ? 0.0F : x;
-        case Curve::relu6:
-            return x > 6.0F ? 6.0F : (x < 0.0F ? 0.0F : x);
-        case Curve::logistic:
-            return static_cast<float>(real_logistic(static_cast<double>(x)));
-        case Curve::tanh:
-            return static_cast<float>(real_tanh(static_cast<double>(x)));
-    }
-    return 0;
+template <Rounding rounding, bool is_tanh>
+void run_int8(const Memory& memory, const std::byte* at) {
+    const auto& op = numbers_of<Activation8>(at);
+    const std::int8_t* input = memory.in8(op.input);
+    std::int8_t* output = memory.out8(op.output);
+    for (std::uint32_t i = 0; i < op.count; ++i)
+        output[i] = value_at<rounding, is_tanh>(op, input[i]);
+}
+
+template <Rounding rounding>
+std::int8_t any_value_at(const Activation8& op, std::int8_t step) {
+    return op.curve == Curve::tanh ? value_at<rounding, true>(op, step)
+                                   : value_at<rounding, false>(op, step);
+}
+
+float real_value(Curve curve, float x) {
+    if (curve == Curve::logistic) return float_logistic(x);
+    if (curve == Curve::relu6 && x > 6.0F) return 6.0F;
+    return x < 0.0F ? 0.0F : x;
 }
 
 }  // namespace
@@ -140,8 +149,11 @@ bool prepare_activation(Builder& b, const Operator& op) {
     if (!b.work(std::uint64_t{16} * input.count)) return false;
     if (input.kind == Kind::int8) return prepare_int8(b, op);
     if (!is_all(b, op, Kind::float32, 1)) return false;
-    auto& r = b.record<ActivationReal>(Kernel::activation_float);
-    r.curve = curve_of(op.op);
+    const Curve curve = curve_of(op.op);
+    auto& r = b.record<ActivationReal>(
+        curve == Curve::tanh ? Kernel::tanh_float : Kernel::activation_float
+    );
+    r.curve = curve;
     r.input = b.place(op.inputs[0]);
     r.output = b.place(op.output);
     r.count = input.count;
@@ -150,15 +162,18 @@ bool prepare_activation(Builder& b, const Operator& op) {
 
 template <Rounding rounding>
 void run_activation_int8(const Memory& memory, const std::byte* at) {
-    const auto& op = numbers_of<Activation8>(at);
-    const std::int8_t* input = memory.in8(op.input);
-    std::int8_t* output = memory.out8(op.output);
-    for (std::uint32_t i = 0; i < op.count; ++i)
-        output[i] = value_at<rounding>(op, input[i]);
+    run_int8<rounding, false>(memory, at);
+}
+
+template <Rounding rounding>
+void run_tanh_int8(const Memory& memory, const std::byte* at) {
+    run_int8<rounding, true>(memory, at);
 }
 
 template void run_activation_int8<Rounding::double_>(const Memory&, const std::byte*);
 template void run_activation_int8<Rounding::single>(const Memory&, const std::byte*);
+template void run_tanh_int8<Rounding::double_>(const Memory&, const std::byte*);
+template void run_tanh_int8<Rounding::single>(const Memory&, const std::byte*);
 
 Along activation_along(const std::byte* record) {
     const auto& op = numbers_of<Activation8>(record);
@@ -168,15 +183,22 @@ Along activation_along(const std::byte* record) {
 void fill_activation(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
     const auto& op = numbers_of<Activation8>(record);
     fill_with(table, [&](std::int8_t x) {
-        return rounding == Rounding::double_ ? value_at<Rounding::double_>(op, x)
-                                             : value_at<Rounding::single>(op, x);
+        return rounding == Rounding::double_ ? any_value_at<Rounding::double_>(op, x)
+                                             : any_value_at<Rounding::single>(op, x);
     });
 }
 
 void run_activation_float(const Memory& memory, const std::byte* at) {
     const auto& op = numbers_of<ActivationReal>(at);
+    for (std::uint32_t i = 0; i < op.count; ++i)
+        memory.put(op.output, i, real_value(op.curve, memory.real(op.input, i)));
+}
+
+void run_tanh_float(const Memory& memory, const std::byte* at) {
+    const auto& op = numbers_of<ActivationReal>(at);
     for (std::uint32_t i = 0; i < op.count; ++i) {
-        memory.put(op.output, i, real_curve(op.curve, memory.real(op.input, i)));
+        const auto x = static_cast<double>(memory.real(op.input, i));
+        memory.put(op.output, i, static_cast<float>(real_tanh(x)));
     }
 }
 

@@ -40,6 +40,9 @@ template <Rounding rounding>
 void run_activation_int8(const Memory&, const std::byte*);
 void run_activation_float(const Memory&, const std::byte*);
 template <Rounding rounding>
+void run_tanh_int8(const Memory&, const std::byte*);
+void run_tanh_float(const Memory&, const std::byte*);
+template <Rounding rounding>
 void run_conv_int8(const Memory&, const std::byte*);
 void run_conv_float(const Memory&, const std::byte*);
 void run_pool_int8(const Memory&, const std::byte*);

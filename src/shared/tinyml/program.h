@@ -75,6 +75,8 @@ enum class Kernel : std::uint32_t {
     arithmetic_float,
     activation_int8,
     activation_float,
+    tanh_int8,
+    tanh_float,
     leaky_int8,
     leaky_float,
     softmax_int8,

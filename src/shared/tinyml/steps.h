@@ -18,7 +18,7 @@ namespace stator::tinyml {
 }
 
 [[nodiscard]] inline float real_of(std::int8_t step, float scale, std::int32_t zero) {
-    return static_cast<float>(static_cast<double>(scale) * (step - zero));
+    return scale * static_cast<float>(step - zero);
 }
 
 }  // namespace stator::tinyml
