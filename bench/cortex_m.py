@@ -42,7 +42,7 @@ def compiled(machine, source, level):
     flags = MACHINES[machine][0]
     target = WORK / machine / f"{source.stem}.o"
     subprocess.run([tool("arm-none-eabi-g++"), *SHARED, *flags, level, "-I", ROOT / "src", "-I", ROOT / "bench",
-                    "-c", source, "-o", target], check=True)
+                    "-I", ROOT / "src/sense/port/cortex_m/lib", "-c", source, "-o", target], check=True)
     return target
 
 
@@ -63,7 +63,7 @@ def build(machine):
              for source in (HERE / "main.cpp", port / "board.cpp", port / "startup.cpp")]
     engine = [compiled(machine, HERE / "tinyml_engine.cpp", "-Os"),
               compiled(machine, HERE / "five_ops.cpp", "-Os")]
-    for name in TINYML:  # as the firmware is compiled
+    for name in TINYML:  # as the firmware is compiled, with its assertions
         level = "-O2" if name == "dense" else "-Os"
         engine.append(compiled(machine, ROOT / f"src/shared/tinyml/{name}.cpp", level))
     none = compiled(machine, HERE / "no_engine.cpp", "-Os")
