@@ -19,9 +19,7 @@ enum class Curve : std::uint8_t { relu, relu6, logistic, tanh };
 constexpr int integer_bits = 4;
 
 struct Activation8 {
-    Place input;
-    Place output;
-    std::uint32_t count = 0;
+    Along along;
     float input_scale = 1;
     std::int32_t radius = 0;  // at and beyond it the curve is flat
     Multiplier by;
@@ -32,9 +30,7 @@ struct Activation8 {
 };
 
 struct ActivationReal {
-    Place input;
-    Place output;
-    std::uint32_t count = 0;
+    Along along;
     Curve curve{};
 };
 
@@ -53,11 +49,9 @@ bool has_fixed_output(Builder& b, const Operator& op, const Tensor& output) {
     return b.refuse(op, {"its output must have scale 1/", logistic ? 256 : 128, ", zero ", zero});
 }
 
-bool prepare_curve(Builder& b, const Operator& op, Activation8& r) {
-    const Tensor& input = b.in(op, 0);
-    if (!has_fixed_output(b, op, b.out(op))) return false;
+bool prepare_curve(Builder& b, const Operator& op, float input_scale, Activation8& r) {
     constexpr float to_fixed = 1 << (31 - integer_bits);
-    if (!quantised_quotient(input.scale, to_fixed, 1.0F, r.by)) {
+    if (!quantised_quotient(input_scale, to_fixed, 1.0F, r.by)) {
         return b.refuse(op, {"its input's scale is too large"});
     }
     // the largest step whose fixed-point form does not overflow (TFLM CalculateInputRadius); steps
@@ -67,29 +61,23 @@ bool prepare_curve(Builder& b, const Operator& op, Activation8& r) {
     return true;
 }
 
-bool prepare_line(Builder& b, const Operator& op, Activation8& r) {
-    const Tensor& input = b.in(op, 0);
-    const Tensor& output = b.out(op);
-    if (!quantised_quotient(input.scale / output.scale, 1.0F, 1.0F, r.by)) {
-        return b.refuse(op, {"its scales are too far apart"});
-    }
-    return fused_range(b, op, op.op == Op::relu ? Fused::relu : Fused::relu6, output, r.range);
-}
-
-bool prepare_int8(Builder& b, const Operator& op) {
-    if (!is_all(b, op, Kind::int8, 1)) return false;
-    const Curve curve = curve_of(op.op);
+bool prepare_int8(
+    Builder& b, const Operator& op, Curve curve, const Tensor& input, const Tensor& output
+) {
     auto& r =
         b.record<Activation8>(curve == Curve::tanh ? Kernel::tanh_int8 : Kernel::activation_int8);
     r.curve = curve;
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
-    r.count = b.in(op, 0).count;
-    r.input_zero = static_cast<std::int8_t>(b.in(op, 0).zero_point);
-    r.output_zero = static_cast<std::int8_t>(b.out(op).zero_point);
-    r.input_scale = b.in(op, 0).scale;
-    const bool line = r.curve == Curve::relu || r.curve == Curve::relu6;
-    return line ? prepare_line(b, op, r) : prepare_curve(b, op, r);
+    r.along = b.along(op);
+    r.input_zero = static_cast<std::int8_t>(input.zero_point);
+    r.output_zero = static_cast<std::int8_t>(output.zero_point);
+    r.input_scale = input.scale;
+    if (curve == Curve::logistic || curve == Curve::tanh) {
+        return has_fixed_output(b, op, output) && prepare_curve(b, op, input.scale, r);
+    }
+    if (!quantised_quotient(input.scale / output.scale, 1.0F, 1.0F, r.by)) {
+        return b.refuse(op, {"its scales are too far apart"});
+    }
+    return fused_range(b, op, curve == Curve::relu ? Fused::relu : Fused::relu6, output, r.range);
 }
 
 template <bool is_tanh>
@@ -121,9 +109,9 @@ std::int8_t value_at(const Activation8& op, std::int8_t step) {
 template <Rounding rounding, bool is_tanh>
 void run_int8(const Memory& memory, const std::byte* at) {
     const auto& op = numbers_of<Activation8>(at);
-    const std::int8_t* input = memory.in8(op.input);
-    std::int8_t* output = memory.out8(op.output);
-    for (std::uint32_t i = 0; i < op.count; ++i)
+    const std::int8_t* input = memory.in8(op.along.input);
+    std::int8_t* output = memory.out8(op.along.output);
+    for (std::uint32_t i = 0; i < op.along.count; ++i)
         output[i] = value_at<rounding, is_tanh>(op, input[i]);
 }
 
@@ -144,19 +132,18 @@ float real_value(Curve curve, float x) {
 bool prepare_activation(Builder& b, const Operator& op) {
     if (!has_inputs(b, op, 1, 1)) return false;
     const Tensor& input = b.in(op, 0);
-    if (input.count != b.out(op).count)
-        return b.refuse(op, {"its input and output differ in size"});
+    const Tensor& output = b.out(op);
+    if (input.count != output.count) return b.refuse(op, {"its input and output differ in size"});
     if (!b.work(std::uint64_t{16} * input.count)) return false;
-    if (input.kind == Kind::int8) return prepare_int8(b, op);
-    if (!is_all(b, op, Kind::float32, 1)) return false;
+    const Kind kind = input.kind == Kind::int8 ? Kind::int8 : Kind::float32;
+    if (!is_all(b, op, kind, 1)) return false;
     const Curve curve = curve_of(op.op);
+    if (kind == Kind::int8) return prepare_int8(b, op, curve, input, output);
     auto& r = b.record<ActivationReal>(
         curve == Curve::tanh ? Kernel::tanh_float : Kernel::activation_float
     );
     r.curve = curve;
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
-    r.count = input.count;
+    r.along = b.along(op);
     return true;
 }
 
@@ -177,7 +164,7 @@ template void run_tanh_int8<Rounding::single>(const Memory&, const std::byte*);
 
 Along activation_along(const std::byte* record) {
     const auto& op = numbers_of<Activation8>(record);
-    return {op.input, op.output, op.count};
+    return op.along;
 }
 
 void fill_activation(const std::byte* record, Rounding rounding, std::span<std::byte, 256> table) {
@@ -190,15 +177,15 @@ void fill_activation(const std::byte* record, Rounding rounding, std::span<std::
 
 void run_activation_float(const Memory& memory, const std::byte* at) {
     const auto& op = numbers_of<ActivationReal>(at);
-    for (std::uint32_t i = 0; i < op.count; ++i)
-        memory.put(op.output, i, real_value(op.curve, memory.real(op.input, i)));
+    for (std::uint32_t i = 0; i < op.along.count; ++i)
+        memory.put(op.along.output, i, real_value(op.curve, memory.real(op.along.input, i)));
 }
 
 void run_tanh_float(const Memory& memory, const std::byte* at) {
     const auto& op = numbers_of<ActivationReal>(at);
-    for (std::uint32_t i = 0; i < op.count; ++i) {
-        const auto x = static_cast<double>(memory.real(op.input, i));
-        memory.put(op.output, i, static_cast<float>(real_tanh(x)));
+    for (std::uint32_t i = 0; i < op.along.count; ++i) {
+        const auto x = static_cast<double>(memory.real(op.along.input, i));
+        memory.put(op.along.output, i, static_cast<float>(real_tanh(x)));
     }
 }
 

@@ -2,17 +2,6 @@
 
 namespace stator::tinyml {
 
-std::uint32_t File::follow(const std::byte* at) {
-    if (at == nullptr) return 0;
-    const auto distance = load<std::uint32_t>(at);
-    const std::uint32_t to = static_cast<std::uint32_t>(at - data_) + distance;
-    if (distance == 0 || left_by(distance) || left_by(to + 4)) {
-        condemn();
-        return 0;
-    }
-    return to;
-}
-
 Table::Table(File& file, const std::byte* at) : file_{&file}, at_{file.follow(at)} {
     if (at_ == 0) return;
     vtable_ = at_ - load<std::uint32_t>(file.data() + at_);  // signed; below the file it wraps

@@ -47,7 +47,16 @@ class File {
 
     // Follows the relative offset that lies at `at`, inside the file, to 4 bytes or more; 0 when it
     // leads outside, or when there is none (null).
-    [[nodiscard]] std::uint32_t follow(const std::byte* at);
+    [[nodiscard]] [[gnu::always_inline]] std::uint32_t follow(const std::byte* at) {
+        if (at == nullptr) return 0;
+        const auto distance = load<std::uint32_t>(at);
+        const std::uint32_t to = static_cast<std::uint32_t>(at - data_) + distance;
+        if (distance == 0 || left_by(distance) || left_by(to + 4)) {
+            condemn();
+            return 0;
+        }
+        return to;
+    }
 
     void condemn() { size_ = 0; }
 
@@ -77,6 +86,8 @@ class Table {
         const std::byte* const at = find(field, sizeof(T));
         return at == nullptr ? missing : load<T>(at);
     }
+
+    [[nodiscard]] bool has(unsigned field) const { return find(field, 4) != nullptr; }
 
     [[nodiscard]] Table table(unsigned field) const;
 

@@ -1,5 +1,7 @@
 #include "shared/tinyml/program.h"
 
+#include "shared/tinyml/steps.h"
+
 #include <array>
 #include <bit>
 #include <cmath>
@@ -16,6 +18,15 @@ void Builder::close() {
     kernel_ = Kernel::count;
 }
 
+std::byte* Builder::open(Kernel kernel, std::uint32_t bytes) {
+    close();
+    open_at_ = used_;
+    kernel_ = kernel;
+    ++records_;
+    used_ += static_cast<std::uint32_t>(sizeof(Record)) + bytes;
+    return arena_ == nullptr ? scratch_.data() : arena_ + open_at_ + sizeof(Record);
+}
+
 std::span<std::byte> Builder::room(std::uint32_t bytes, Place& place) {
     place.at = used_;
     used_ += bytes;
@@ -29,6 +40,22 @@ Place Builder::place(std::int32_t tensor) const {
     const Tensor& root = graph.tensors[own.root];
     if (root.constant) return {root.data_at | Place::in_file};
     return {root.arena_at};
+}
+
+Place Builder::place_in(const Operator& op, std::size_t i) const {
+    return place(i < op.inputs.size() ? op.inputs[i] : -1);
+}
+
+Along Builder::along(const Operator& op) const {
+    return {place_in(op, 0), place_out(op), out(op).count};
+}
+
+const Tensor& Builder::in(const Operator& op, std::size_t i) const {
+    return graph.tensors[static_cast<std::size_t>(op.inputs[i])];
+}
+
+const Tensor& Builder::out(const Operator& op) const {
+    return graph.tensors[op.output];
 }
 
 bool Builder::work(std::uint64_t macs) {
@@ -92,37 +119,6 @@ bool channel_scales(Builder& b, const Operator& op, const Tensor& weights, Place
     return fit == count || b.refuse(op, {"the scales of channel ", fit, " are too far apart"});
 }
 
-namespace {
-
-bool edge(float value, const Tensor& output, std::int32_t& q) {
-    const float steps = std::round(value / output.scale);
-    if (!(std::fabs(steps) < 1e9F)) return false;
-    q = output.zero_point + static_cast<std::int32_t>(steps);
-    return true;
-}
-
-}  // namespace
-
-bool fused_range(Builder& b, const Operator& op, Fused fused, const Tensor& output, Range8& range) {
-    range = {};
-    std::int32_t low = -128;
-    std::int32_t high = 127;
-    bool sound = true;
-    if (fused == Fused::relu || fused == Fused::relu6) sound = edge(0.0F, output, low);
-    if (fused == Fused::relu6) sound = edge(6.0F, output, high);
-    if (fused == Fused::relu_n1_to_1) {
-        sound = edge(-1.0F, output, low) && edge(1.0F, output, high);
-    }
-    if (!sound) return b.refuse(op, {"its output's scale is too small for the activation"});
-    // zero points are steps, so low is not above 127, nor high below -128
-    range.high = static_cast<std::int8_t>(std::min<std::int32_t>(high, 127));
-    range.low = static_cast<std::int8_t>(std::max<std::int32_t>(low, -128));
-    if (static_cast<int>(fused) < 0 || static_cast<int>(fused) > 3) {
-        return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
-    }
-    return true;
-}
-
 bool fused_range(Builder& b, const Operator& op, Fused fused, RangeReal& range) {
     range = {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
     switch (fused) {
@@ -139,6 +135,27 @@ bool fused_range(Builder& b, const Operator& op, Fused fused, RangeReal& range) 
             return true;
     }
     return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
+}
+
+namespace {
+
+bool edge(float value, const Tensor& output, std::int8_t& step) {
+    const float steps = value / output.scale;
+    if (!(std::fabs(steps) < 1e9F)) return false;
+    step = clamped(output.zero_point + nearest(steps));
+    return true;
+}
+
+}  // namespace
+
+bool fused_range(Builder& b, const Operator& op, Fused fused, const Tensor& output, Range8& range) {
+    range = {};
+    RangeReal reals{};
+    if (!fused_range(b, op, fused, reals)) return false;
+    if (fused == Fused::none) return true;
+    const bool sound = edge(reals.low, output, range.low);
+    if (sound && (fused == Fused::relu || edge(reals.high, output, range.high))) return true;
+    return b.refuse(op, {"its output's scale is too small for the activation"});
 }
 
 }  // namespace stator::tinyml
