@@ -1,6 +1,14 @@
 #include "shared/tinyml/flatbuffer.h"
 
+#include <array>
+
 namespace stator::tinyml {
+
+namespace {
+
+constexpr std::array<std::byte, 8> zeros{};
+
+}  // namespace
 
 Table::Table(File& file, const std::byte* at) : file_{&file}, at_{file.follow(at)} {
     if (at_ == 0) return;
@@ -17,7 +25,9 @@ const std::byte* Table::find(unsigned field, std::uint32_t bytes) const {
     if (slot + 2 > vtable_bytes_) return nullptr;
     const std::byte* const data = file_->data();
     const std::uint32_t offset = load<std::uint16_t>(data + vtable_ + slot);
-    if (offset == 0 || file_->left_by(at_ + offset + bytes)) return nullptr;
+    if (offset == 0) return nullptr;
+    const bool first = !file_->broken();
+    if (file_->left_by(at_ + offset + bytes)) return first ? zeros.data() : nullptr;
     return data + at_ + offset;
 }
 

@@ -50,12 +50,12 @@ class File {
     [[nodiscard]] [[gnu::always_inline]] std::uint32_t follow(const std::byte* at) {
         if (at == nullptr) return 0;
         const auto distance = load<std::uint32_t>(at);
-        const std::uint32_t to = static_cast<std::uint32_t>(at - data_) + distance;
-        if (distance == 0 || left_by(distance) || left_by(to + 4)) {
+        if (distance == 0 || left_by(distance)) {
             condemn();
             return 0;
         }
-        return to;
+        const std::uint32_t to = static_cast<std::uint32_t>(at - data_) + distance;
+        return left_by(to + 4) ? 0 : to;
     }
 
     void condemn() { size_ = 0; }
@@ -87,6 +87,7 @@ class Table {
         return at == nullptr ? missing : load<T>(at);
     }
 
+    // Whether the field is not left out, wherever it leads.
     [[nodiscard]] bool has(unsigned field) const { return find(field, 4) != nullptr; }
 
     [[nodiscard]] Table table(unsigned field) const;
@@ -104,7 +105,8 @@ class Table {
     }
 
   private:
-    // The field's `bytes`, inside the file; null when the table leaves it out.
+    // The field's `bytes`, inside the file; null when the table leaves it out. When they lie
+    // outside they are zero, and from then on left out, as all else of a broken file.
     [[nodiscard]] const std::byte* find(unsigned field, std::uint32_t bytes) const;
 
     File* file_ = nullptr;

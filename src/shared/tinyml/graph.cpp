@@ -66,7 +66,7 @@ bool Graph::parse_tensors(const Table& subgraph, const Table& model) {
         if (table.scalar<std::uint8_t>(field::tensor::is_variable, 0) != 0) {
             return refuse({"tensor ", i, " is a variable: models keep no state"});
         }
-        if (table.has(field::tensor::sparsity)) {
+        if (table.has(field::tensor::sparsity) && table.table(field::tensor::sparsity).present()) {
             return refuse({"tensor ", i, " is sparse, which is not supported"});
         }
         if (!parse_shape(table, tensor, i) || !parse_quantisation(table, tensor, i) ||
@@ -161,8 +161,8 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
 
 bool Graph::parse_data(const Table& table, const Table& model, Tensor& t, std::uint32_t i) {
     const auto index = table.scalar<std::uint32_t>(field::tensor::buffer, 0);
-    if (index == 0) return true;  // by convention the empty buffer
     if (buffers_.size == 0) buffers_ = model.vector(field::model::buffers, 4);
+    if (index == 0) return true;  // by convention the empty buffer
     if (index >= buffers_.size) return refuse({"tensor ", i, " names buffer ", index});
     const Table buffer = model.item(buffers_, index);
     const Vector data = buffer.vector(field::buffer::data, 1);

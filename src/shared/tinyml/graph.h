@@ -183,7 +183,7 @@ class Graph {
     [[nodiscard]] bool parse_operator(const Table& table, const Table& model, std::uint16_t i);
 
     bool too_large_;
-    Vector buffers_;  // the file's, once a tensor has named one
+    Vector buffers_;  // the file's, once they are looked for
 };
 
 }  // namespace stator::tinyml
