@@ -3,7 +3,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
 
 namespace stator::tinyml {
@@ -32,9 +31,8 @@ float float_exp(float x) {
     const auto real = static_cast<float>(k);
     const float r = (x - real * ln2_high) - real * ln2_low;
     float sum = 0.0F;  // Taylor's series: its 8th term is below 2^-27
-    for (const float factor :
-         {1.0F / 5040, 1.0F / 720, 1.0F / 120, 1.0F / 24, 1.0F / 6, 0.5F, 1.0F})
-        sum = (sum + factor) * r;
+    for (int n = 7; n >= 1; --n)
+        sum = (sum + 1.0F) * r / static_cast<float>(n);
     // in two steps, for the power may be below all floats of full precision
     return (1.0F + sum) * power_of_two(k / 2) * power_of_two(k - k / 2);
 }
