@@ -17,8 +17,8 @@ HERE = ROOT / "bench/cortex_m"
 WORK = ROOT / "build/bench/cortex_m"
 CONVERTED = ROOT / "build/release/oracle-converter/models/tf_dense_4_60_30_10_1_pc.tflite"
 JOB_AT = 0x21400000  # as in main.cpp
-TINYML = ["model", "schema", "graph", "plan", "program", "fixed_point", "real_math",
-          "fully_connected", "activation", "quantise"]
+TINYML = ["model", "schema", "flatbuffer", "graph", "plan", "program", "fixed_point", "real_math",
+          "fully_connected", "dense", "activation", "quantise"]
 SHARED = ["-std=c++23", "-mthumb", "-ffunction-sections", "-fdata-sections", "-fno-common",
           "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit", "-Wno-psabi", "-DSTATOR_TINYML_TERSE",
           "-ffp-contract=off", "--specs=nano.specs", "-g1",
@@ -42,7 +42,7 @@ def compiled(machine, source, level):
     flags = MACHINES[machine][0]
     target = WORK / machine / f"{source.stem}.o"
     subprocess.run([tool("arm-none-eabi-g++"), *SHARED, *flags, level, "-I", ROOT / "src", "-I", ROOT / "bench",
-                    "-c", source, "-o", target], check=True)
+                    "-I", ROOT / "src/sense/port/cortex_m/lib", "-c", source, "-o", target], check=True)
     return target
 
 
@@ -63,8 +63,8 @@ def build(machine):
              for source in (HERE / "main.cpp", port / "board.cpp", port / "startup.cpp")]
     engine = [compiled(machine, HERE / "tinyml_engine.cpp", "-Os"),
               compiled(machine, HERE / "five_ops.cpp", "-Os")]
-    for name in TINYML:  # as the firmware is compiled
-        level = "-O2" if name == "fully_connected" else "-Os"
+    for name in TINYML:  # as the firmware is compiled, with its assertions
+        level = "-O2" if name == "dense" else "-Os"
         engine.append(compiled(machine, ROOT / f"src/shared/tinyml/{name}.cpp", level))
     none = compiled(machine, HERE / "no_engine.cpp", "-Os")
     return image(machine, "tinyml", frame + engine), image(machine, "none", [*frame, none])

@@ -10,7 +10,7 @@ from stator_site import ROOT
 
 HERE = ROOT / "tests/portable"
 CORE = ["signal/q15", "signal/decimator", "signal/sensor_fault", "interlock/interlock",
-        "firmware/image", "base/crc32c", "tinyml/fully_connected", "tinyml/fixed_point"]
+        "firmware/image", "base/crc32c", "tinyml/dense", "tinyml/fixed_point"]
 SMALL = ["-Os", "-ffunction-sections", "-fdata-sections", "-fno-exceptions", "-fno-rtti",
          "-fno-threadsafe-statics"]
 ARM = "/usr/include/newlib/c++/12.2.1"  # Debian has no libstdc++ for the others: its headers do

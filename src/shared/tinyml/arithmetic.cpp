@@ -124,9 +124,9 @@ bool prepare_int8(Builder& builder, const Operator& op, Sum sum, Fused fused) {
     auto& record = builder.record<Walked8>(Kernel::arithmetic_int8);
     Arithmetic8& r = record.op;
     r.sum = sum;
-    r.a = builder.place(op.inputs[0]);
-    r.b = builder.place(op.inputs[second]);
-    r.output = builder.place(op.output);
+    r.a = builder.place_in(op, 0);
+    r.b = builder.place_in(op, second);
+    r.output = builder.place_out(op);
     r.a_zero = builder.in(op, 0).zero_point;
     r.b_zero = builder.in(op, second).zero_point;
     r.output_zero = builder.out(op).zero_point;
@@ -139,9 +139,9 @@ bool prepare_float(Builder& builder, const Operator& op, Sum sum, Fused fused) {
     if (!is_all(builder, op, Kind::float32, op.inputs.size())) return false;
     auto& record = builder.record<WalkedReal>(Kernel::arithmetic_float);
     record.op.sum = sum;
-    record.op.a = builder.place(op.inputs[0]);
-    record.op.b = builder.place(op.inputs[second]);
-    record.op.output = builder.place(op.output);
+    record.op.a = builder.place_in(op, 0);
+    record.op.b = builder.place_in(op, second);
+    record.op.output = builder.place_out(op);
     return make_walk(builder, op, builder.in(op, 0), builder.in(op, second), record.walk) &&
            fused_range(builder, op, fused, record.op.range);
 }

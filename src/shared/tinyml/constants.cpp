@@ -26,11 +26,11 @@ bool fold(Builder& b, const Operator& op, const Whole& numbers) {
     if (output.folded) return true;  // the operators are prepared twice
     output.folded = true;
     output.folded_at = static_cast<std::uint16_t>(b.graph.folded.size());
-    for (std::uint32_t i = 0; i < numbers.count; ++i) {
-        std::int32_t* const number = b.graph.folded.add();
-        if (number == nullptr) return b.refuse(op, {"too many numbers"});
-        *number = numbers.values[i];
+    if (numbers.count > folded_numbers_max - b.graph.folded.size()) {
+        return b.refuse(op, {"too many numbers"});
     }
+    for (std::uint32_t i = 0; i < numbers.count; ++i)
+        b.graph.folded.add() = numbers.values[i];
     return true;
 }
 

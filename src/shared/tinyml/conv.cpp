@@ -85,11 +85,11 @@ bool fit_weights(Builder& b, const Operator& op, const Window& w, Weights& r) {
             bias.count != static_cast<std::uint32_t>(w.out_depth)) {
             return b.refuse(op, {"its bias is not a constant, one number an output"});
         }
-        r.bias = b.place(op.inputs[2]);
+        r.bias = b.place_in(op, 2);
     }
-    r.input = b.place(op.inputs[0]);
-    r.weights = b.place(op.inputs[1]);
-    r.output = b.place(op.output);
+    r.input = b.place_in(op, 0);
+    r.weights = b.place_in(op, 1);
+    r.output = b.place_out(op);
     const auto per_output = static_cast<std::uint64_t>(w.height) *
                             static_cast<std::uint64_t>(w.width) *
                             static_cast<std::uint64_t>(r.group_depth);

@@ -1,5 +1,7 @@
 #include "shared/tinyml/fixed_point.h"
 
+#include "shared/tinyml/flatbuffer.h"
+
 #include <array>
 #include <bit>
 #include <cmath>
@@ -73,73 +75,90 @@ bool quantised(double multiplier, Multiplier& out) {
 
 namespace {
 
-// A positive, finite float's bits as mantissa * 2^exponent, the mantissa in [2^23, 2^24).
+constexpr std::uint32_t infinite = 0x7F800000U;
+constexpr int exponent_max = 1000;  // beyond all of floats
+
+// A positive, finite float's bits as mantissa * 2^(exponent - 150), the mantissa in [2^23, 2^24).
 struct Parts {
-    std::uint32_t mantissa = 0;
-    int exponent = 0;
-};
-
-Parts parts_of(std::uint32_t bits) {
-    const auto field = static_cast<int>(bits >> 23U);
-    const std::uint32_t fraction = bits & 0x7FFFFFU;
-    if (field != 0) return {fraction | 0x800000U, field - 150};
-    const int missing = std::countl_zero(fraction) - 8;  // subnormal
-    return {fraction << static_cast<unsigned>(missing), -149 - missing};
-}
-
-struct Division {
-    std::uint32_t rest;
-    std::uint32_t by;
-    std::uint32_t quotient = 0;  // its last 32 bits
-
-    [[gnu::always_inline]] void step(unsigned bits, std::uint32_t next) {
-        rest = rest << bits | next;
-        const std::uint32_t digit = rest / by;
-        quotient = quotient << bits | digit;
-        rest -= digit * by;
+    [[gnu::always_inline]] explicit Parts(std::uint32_t bits)
+        : mantissa{(bits & 0x7FFFFFU) | 0x800000U}, exponent{static_cast<int>(bits >> 23U)} {
+        if (exponent != 0) return;
+        const int missing = std::countl_zero(bits) - 8;  // subnormal
+        mantissa = bits << static_cast<unsigned>(missing);
+        exponent = 1 - missing;
     }
+
+    std::uint32_t mantissa;
+    int exponent;
 };
 
 }  // namespace
 
-bool quantised_quotient(float a, float b, float divisor, Multiplier& out) {
-    const auto bits_of_a = std::bit_cast<std::uint32_t>(a);
-    const auto bits_of_b = std::bit_cast<std::uint32_t>(b);
-    constexpr std::uint32_t infinite = 0x7F800000U;
-    out = {};
-    if (bits_of_a == 0 || bits_of_b == 0) return true;
-    if (bits_of_a >= infinite || bits_of_b >= infinite) return false;
-    const Parts by = parts_of(std::bit_cast<std::uint32_t>(divisor));
-    const Parts of_a = parts_of(bits_of_a);
-    const Parts of_b = parts_of(bits_of_b);
-    const std::uint64_t product = std::uint64_t{of_a.mantissa} * of_b.mantissa;
-    // long division, a byte at a time: 23 to 25 bits, then 32 behind the point
-    const auto low = static_cast<std::uint32_t>(product) & 0xFFFFFFU;
-    Division division{static_cast<std::uint32_t>(product >> 24U), by.mantissa};
-    division.step(0, 0);
-    for (const unsigned bits : {16U, 8U, 0U})
-        division.step(8, low >> bits & 255U);
-    const std::uint32_t whole = division.quotient;
-    for (int i = 0; i < 4; ++i)
-        division.step(8, 0);
-    const int few = std::countl_zero(whole) - 7;  // bits that 25 are more than it has
-    const std::uint64_t quotient = (std::uint64_t{whole} << 32U | division.quotient)
-                                   << static_cast<unsigned>(few);
-    // a double's 53 bits, to nearest, halves to even
-    const auto below = static_cast<std::uint32_t>(quotient) & 15U;
-    std::uint64_t rounded = quotient >> 4U;
-    const bool odd = (rounded & 1U) != 0;
-    if (below > 8 || (below == 8 && (division.rest != 0 || odd))) ++rounded;
-    // then 31 of those, halves up
-    auto significand = static_cast<std::uint32_t>((rounded + (1U << 21U)) >> 22U);
-    int shift = 25 - few + of_a.exponent + of_b.exponent - by.exponent;
-    if (significand == 1U << 31U) {
-        significand >>= 1U;
-        ++shift;
+Ratio::Ratio(float a, float divisor) {
+    const auto bits = std::bit_cast<std::uint32_t>(a);
+    if (bits == 0 || bits >= infinite) {  // of no or of too large a product
+        exponent_ = bits == 0 ? -exponent_max : exponent_max;
+        return;
     }
-    if (shift < shift_min) return true;
-    if (shift > shift_max) return false;
-    out = {static_cast<std::int32_t>(significand), shift};
+    const Parts of_a{bits};
+    const Parts by{std::bit_cast<std::uint32_t>(divisor)};
+    const std::uint32_t doubled = of_a.mantissa < by.mantissa ? 1 : 0;
+    mantissa_ = of_a.mantissa << doubled;
+    divisor_ = by.mantissa;
+    exponent_ = of_a.exponent - by.exponent - static_cast<int>(doubled) - (150 - 24);
+    // mantissa / divisor lies in [1, 2): long division of what is above 1, a byte at a time
+    std::uint32_t rest = mantissa_ - divisor_;
+    std::uint32_t above = 0;
+    for (int i = 0; i < 4; ++i) {
+        rest <<= 8U;
+        const std::uint32_t digit = rest / divisor_;
+        above = above << 8U | digit;
+        rest -= digit * divisor_;
+    }
+    quotient_ = 1U << 31U | above >> 1U;
+}
+
+std::uint32_t Ratio::times(const std::byte* factors, std::uint32_t count, std::byte* multipliers)
+    const {
+    // Let x = mantissa * by.mantissa / divisor, in [2^23, 2^25). The significand is x * 2^7, or
+    // x * 2^6 from 2^24 on, rounded. The quotient, cut off at 31 bits, times by.mantissa is less
+    // than x * 2^31 by less than 2^24: cut off in turn, the significand's whole part or one less.
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Parts by{load<std::uint32_t>(factors + std::size_t{4} * i)};
+        const std::uint64_t product = std::uint64_t{mantissa_} * by.mantissa;
+        const unsigned large = product >= std::uint64_t{divisor_} << 24U ? 1 : 0;
+        auto significand =
+            static_cast<std::uint32_t>(std::uint64_t{quotient_} * by.mantissa >> 24U) >> large;
+        // What is left of it, in [0, 2 * divisor), tells in 32 bits.
+        const std::uint32_t rest =
+            (static_cast<std::uint32_t>(product) << (7U - large)) - significand * divisor_;
+        // Doubles round first, to 22 bits behind the point: so what lies 2^-23 or less below a half
+        // goes up as a half does. rest / divisor >= 1/2 - 2^-23, in whole numbers:
+        const std::uint32_t twice = 2 * rest + (divisor_ >> 22U);
+        if (twice >= divisor_) ++significand;
+        if (twice >= 3 * divisor_) ++significand;
+        int shift = exponent_ + by.exponent + static_cast<int>(large);
+        if (significand == 1U << 31U) {
+            significand >>= 1U;
+            ++shift;
+        }
+        if (shift > shift_max) return i;
+        if (shift < shift_min) {
+            significand = 0;
+            shift = 0;
+        }
+        if (multipliers == nullptr) continue;
+        std::memcpy(multipliers + std::size_t{4} * i, &significand, 4);
+        multipliers[std::size_t{4} * count + i] = static_cast<std::byte>(shift);
+    }
+    return count;
+}
+
+bool quantised_quotient(float a, float b, float divisor, Multiplier& out) {
+    std::array<std::byte, 8> made;
+    std::memcpy(made.data(), &b, 4);
+    if (Ratio{a, divisor}.times(made.data(), 1, made.data()) == 0) return false;
+    out = {load<std::int32_t>(made.data()), static_cast<std::int8_t>(made[4])};
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "shared/tinyml/model.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -52,8 +53,28 @@ inline constexpr std::int32_t shift_max = 30;
 // False when the multiplier is not a finite number below 2^30.
 [[nodiscard]] bool quantised(double multiplier, Multiplier& out);
 
-// The same of a * b / divisor as double arithmetic gives it, to the bit, reckoned in integers:
-// microcontrollers have no doubles. `a` and `b` are not negative, `divisor` positive and finite.
+// a / divisor, by which many numbers are multiplied: none of them costs a division.
+class Ratio {
+  public:
+    // `a` is not negative, `divisor` positive and finite.
+    Ratio(float a, float divisor);
+
+    // The multipliers a * factor / divisor of `count` floats as double arithmetic gives them, to
+    // the bit, reckoned in integers: microcontrollers have no doubles. Factors are positive and
+    // finite. Writes the significands, then the shifts in a byte each (unless there is no place for
+    // them), and returns how many fit: all, or those before the first that is not below 2^30.
+    [[nodiscard]] std::uint32_t times(
+        const std::byte* factors, std::uint32_t count, std::byte* multipliers
+    ) const;
+
+  private:
+    std::uint32_t mantissa_ = 0;  // a's, doubled where the divisor's is larger
+    std::uint32_t divisor_ = 0;   // its mantissa
+    std::uint32_t quotient_ = 0;  // of the two, times 2^31, cut off
+    int exponent_ = 0;            // what a factor's biased exponent lacks to be the shift
+};
+
+// One multiplier in the same way.
 [[nodiscard]] bool quantised_quotient(float a, float b, float divisor, Multiplier& out);
 
 // high_product() by a significand, which never meets its special case.

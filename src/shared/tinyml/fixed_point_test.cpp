@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 namespace stator::tinyml {
 namespace {
@@ -82,7 +83,56 @@ TEST(FixedPoint, a_quotient_of_floats_is_that_of_double_arithmetic_to_the_bit) {
     Multiplier none{1, 1};
     EXPECT_TRUE(quantised_quotient(0.0F, 1.0F, 1.0F, none));
     EXPECT_EQ(none.significand, 0);
+    EXPECT_EQ(none.shift, 0);
     EXPECT_FALSE(quantised_quotient(std::numeric_limits<float>::infinity(), 1.0F, 1.0F, none));
+}
+
+// The number below `odd` whose product with `a` leaves 1 when it is divided by `odd`; 0 for none.
+std::int64_t inverse(std::int64_t a, std::int64_t odd) {
+    std::int64_t rest = odd;
+    std::int64_t x = 1;
+    std::int64_t y = 0;
+    for (a %= odd; a > 1 && rest != 0;) {
+        const std::int64_t times = a / rest;
+        a = std::exchange(rest, a % rest);
+        x = std::exchange(y, x - times * y);
+    }
+    return a == 1 ? (x + odd) % odd : 0;
+}
+
+TEST(FixedPoint, a_quotient_of_floats_next_to_a_half_rounds_as_doubles_do) {
+    std::mt19937 chance{13};
+    constexpr std::int64_t least = 1 << 23;  // of a mantissa
+    constexpr float unit = 1.0F / (1 << 23);
+    const auto any = [&] { return least + static_cast<std::int64_t>(chance() % least); };
+    int met = 0;
+    while (met < 1'000'000) {
+        const std::int64_t divisor = any() | 1;
+        const std::int64_t a = any();
+        const std::int64_t shift = 6 + chance() % 3;
+        const std::int64_t to_one = inverse(a << shift, divisor);
+        if (to_one == 0) continue;
+        for (std::int64_t from_half = -3; from_half <= 7; from_half += 2) {
+            // so that a * b * 2^shift leaves (divisor - from_half) / 2
+            std::int64_t b = (divisor - from_half) / 2 * to_one % divisor;
+            if (b < least) b += divisor;
+            if (b < least || b >= 2 * least) continue;
+            const float factor = static_cast<float>(a) * unit;
+            const float by = static_cast<float>(divisor) * unit;
+            Multiplier ours;
+            Multiplier theirs;
+            const double exact = static_cast<double>(factor) *
+                                 static_cast<double>(static_cast<float>(b)) /
+                                 static_cast<double>(by);
+            ASSERT_EQ(
+                quantised_quotient(factor, static_cast<float>(b), by, ours),
+                quantised(exact, theirs)
+            );
+            ASSERT_EQ(ours.significand, theirs.significand) << a << " * " << b << " / " << divisor;
+            ASSERT_EQ(ours.shift, theirs.shift) << a << " * " << b << " / " << divisor;
+            ++met;
+        }
+    }
 }
 
 TEST(FixedPoint, the_two_roundings_differ_where_a_half_is_made_by_the_first) {

@@ -28,40 +28,41 @@ class File {
   public:
     // Of more than file_bytes_max it holds nothing: places in it fit 32 bits, their sums too.
     explicit File(std::span<const std::byte> bytes)
-        : bytes_{bytes}, broken_{bytes.size() > file_bytes_max} {}
+        : data_{bytes.data()},
+          size_{bytes.size() > file_bytes_max ? 0 : static_cast<std::uint32_t>(bytes.size())} {}
 
-    [[nodiscard]] bool broken() const { return broken_; }
+    [[nodiscard]] bool broken() const { return size_ == 0; }
 
-    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+    [[nodiscard]] std::uint32_t size() const { return size_; }  // 0 once it is broken
 
-    [[nodiscard]] const std::byte* data() const { return bytes_.data(); }
+    [[nodiscard]] const std::byte* data() const { return data_; }
 
-    template <typename T>
-    [[nodiscard]] T read(std::uint32_t at) {
-        if (!holds(at, sizeof(T))) return T{};
-        return load<T>(bytes_.data() + at);
+    // Whether `end`, a sum of what was read, leads out of the file, which is broken then.
+    [[nodiscard]] [[gnu::always_inline]] bool left_by(std::uint32_t end) {
+        if (end <= size_) [[likely]]
+            return false;
+        condemn();
+        return true;
     }
 
-    // Follows the relative offset that lies at `at`; 0 when it leads outside.
-    [[nodiscard]] std::uint32_t follow(std::uint32_t at) {
-        const auto distance = read<std::uint32_t>(at);
-        if (broken_ || distance == 0 || distance > bytes_.size() || !holds(at + distance, 4)) {
-            broken_ = true;
+    // Follows the relative offset that lies at `at`, inside the file, to 4 bytes or more; 0 when it
+    // leads outside, or when there is none (null).
+    [[nodiscard]] [[gnu::always_inline]] std::uint32_t follow(const std::byte* at) {
+        if (at == nullptr) return 0;
+        const auto distance = load<std::uint32_t>(at);
+        if (distance == 0 || left_by(distance)) {
+            condemn();
             return 0;
         }
-        return at + distance;
+        const std::uint32_t to = static_cast<std::uint32_t>(at - data_) + distance;
+        return left_by(to + 4) ? 0 : to;
     }
 
-    [[nodiscard]] [[gnu::always_inline]] bool holds(std::uint32_t at, std::uint32_t count) {
-        if (broken_ || at > bytes_.size() || count > bytes_.size() - at) broken_ = true;
-        return !broken_;
-    }
-
-    void condemn() { broken_ = true; }
+    void condemn() { size_ = 0; }
 
   private:
-    std::span<const std::byte> bytes_;
-    bool broken_ = false;
+    const std::byte* data_;
+    std::uint32_t size_;
 };
 
 // A vector of `size` items, the first at byte `first`. Its whole extent lies inside the file.
@@ -70,76 +71,48 @@ struct Vector {
     std::uint32_t size = 0;
 };
 
+// A table's fields. One that is not there is as empty as one whose fields are all left out.
 class Table {
   public:
     Table() = default;
 
-    Table(File& file, std::uint32_t at) : file_{&file}, at_{at} {
-        if (at == 0) return;
-        vtable_ = at - file.read<std::uint32_t>(at);  // signed; below the file's begin it wraps
-        if (file.broken() || vtable_ > file.size()) {
-            file.condemn();
-            return;
-        }
-        vtable_bytes_ = file.read<std::uint16_t>(vtable_);
-        if (vtable_bytes_ < 4 || !file.holds(vtable_, vtable_bytes_)) file.condemn();
-    }
+    // The table that the offset at `at`, inside the file, leads to; none when that is null.
+    Table(File& file, const std::byte* at);
 
     [[nodiscard]] bool present() const { return at_ != 0; }
 
     template <typename T>
     [[nodiscard]] T scalar(unsigned field, T missing) const {
-        const std::uint32_t at = find(field);
-        return at == 0 ? missing : file_->read<T>(at);
+        const std::byte* const at = find(field, sizeof(T));
+        return at == nullptr ? missing : load<T>(at);
     }
 
-    [[nodiscard]] Table table(unsigned field) const {
-        const std::uint32_t at = find(field);
-        if (at == 0) return {};
-        return Table{*file_, file_->follow(at)};
-    }
+    // Whether the field is not left out, wherever it leads.
+    [[nodiscard]] bool has(unsigned field) const { return find(field, 4) != nullptr; }
 
-    [[nodiscard]] Vector vector(unsigned field, std::uint32_t item_bytes) const {
-        const std::uint32_t at = find(field);
-        if (at == 0) return {};
-        const std::uint32_t head = file_->follow(at);
-        const auto size = file_->read<std::uint32_t>(head);
-        if (size > file_bytes_max || !file_->holds(head + 4, size * item_bytes)) {
-            file_->condemn();
-            return {};
-        }
-        return {head + 4, size};
-    }
+    [[nodiscard]] Table table(unsigned field) const;
+
+    [[nodiscard]] Vector vector(unsigned field, std::uint32_t item_bytes) const;
 
     // The i-th table of a vector of tables (item_bytes 4).
     [[nodiscard]] Table item(Vector vector, std::uint32_t i) const {
-        if (i >= vector.size) {
-            file_->condemn();
-            return {};
-        }
-        return Table{*file_, file_->follow(vector.first + 4 * i)};
+        return Table{*file_, file_->data() + vector.first + std::size_t{4} * i};
     }
 
     template <typename T>
     [[nodiscard]] T number(Vector vector, std::uint32_t i) const {
-        if (i >= vector.size) return T{};
-        return file_->read<T>(vector.first + std::uint32_t{sizeof(T)} * i);
+        return load<T>(file_->data() + vector.first + std::uint32_t{sizeof(T)} * i);
     }
 
   private:
-    // Where the field's value lies; 0 when the table leaves it out.
-    [[nodiscard]] std::uint32_t find(unsigned field) const {
-        if (at_ == 0 || file_->broken()) return 0;
-        const std::uint32_t slot = 4 + 2 * field;
-        if (slot + 2 > vtable_bytes_) return 0;
-        const auto offset = load<std::uint16_t>(file_->data() + vtable_ + slot);  // it lies inside
-        return offset == 0 ? 0 : at_ + offset;
-    }
+    // The field's `bytes`, inside the file; null when the table leaves it out. When they lie
+    // outside they are zero, and from then on left out, as all else of a broken file.
+    [[nodiscard]] const std::byte* find(unsigned field, std::uint32_t bytes) const;
 
     File* file_ = nullptr;
     std::uint32_t at_ = 0;
     std::uint32_t vtable_ = 0;
-    std::uint16_t vtable_bytes_ = 0;
+    std::uint32_t vtable_bytes_ = 0;
 };
 
 }  // namespace stator::tinyml

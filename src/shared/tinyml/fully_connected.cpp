@@ -1,43 +1,43 @@
 // FULLY_CONNECTED: each output is a row of weights times the input, plus a bias.
 #include "shared/tinyml/dense.h"
-#include "shared/tinyml/dot.h"
 #include "shared/tinyml/kernels.h"
-
-#include <array>
 
 namespace stator::tinyml {
 
 namespace {
 
-struct Dense8 {
+struct Shape {
     Place input;
     Place weights;
-    Place bias;  // int32
+    Place bias;  // int32, or float32
     Place output;
     std::uint32_t per_channel : 1 = 0;
     std::uint32_t batches : 31 = 0;
     std::uint32_t depth = 0;
     std::uint32_t units = 0;
+};
+
+struct Dense8 {
+    Shape shape;
     std::int8_t input_zero = 0;
     std::int8_t output_zero = 0;
     Range8 range;  // the multipliers lie behind: one, or one a unit
 };
 
 struct DenseReal {
-    Place input;
-    Place weights;
-    Place bias;
-    Place output;
-    std::uint32_t batches = 0;
-    std::uint32_t depth = 0;
-    std::uint32_t units = 0;
+    Shape shape;
     RangeReal range{};
 };
 
-bool has_shapes(Builder& b, const Operator& op) {
-    const Tensor& input = b.in(op, 0);
-    const Tensor& weights = b.in(op, 1);
-    const Tensor& output = b.out(op);
+// Its tensors but the bias.
+struct Ends {
+    const Tensor& input;
+    const Tensor& weights;
+    const Tensor& output;
+};
+
+bool has_shapes(Builder& b, const Operator& op, const Ends& ends) {
+    const auto& [input, weights, output] = ends;
     if (weights.rank != 2 || !weights.constant) {
         return b.refuse(op, {"its weights are not a constant matrix"});
     }
@@ -64,10 +64,19 @@ bool has_shapes(Builder& b, const Operator& op) {
     return b.work(std::uint64_t{weights.count} * batches);
 }
 
-bool prepare_int8(Builder& b, const Operator& op, Fused fused) {
-    const Tensor& input = b.in(op, 0);
-    const Tensor& weights = b.in(op, 1);
-    const Tensor& output = b.out(op);
+void fill(const Builder& b, const Operator& op, const Ends& ends, Shape& shape) {
+    shape.input = b.place_in(op, 0);
+    shape.weights = b.place_in(op, 1);
+    shape.bias = b.place_in(op, 2);
+    shape.output = b.place_out(op);
+    shape.units = static_cast<std::uint32_t>(ends.weights.dims[0]);
+    shape.depth = static_cast<std::uint32_t>(ends.weights.dims[1]);
+    shape.batches = ends.input.count / shape.depth & 0x7FFFFFFFU;
+    shape.per_channel = ends.weights.per_channel() ? 1 : 0;
+}
+
+bool prepare_int8(Builder& b, const Operator& op, const Ends& ends, Fused fused) {
+    const auto& [input, weights, output] = ends;
     if (weights.kind != Kind::int8 || output.kind != Kind::int8 || !weights.quantised ||
         weights.zero_point != 0 || (weights.per_channel() && weights.dimension != 0)) {
         return b.refuse(op, {"int8 input needs symmetric int8 weights and an int8 output"});
@@ -75,121 +84,46 @@ bool prepare_int8(Builder& b, const Operator& op, Fused fused) {
     if (!is_quantised(b, op, input) || !is_quantised(b, op, output)) return false;
     auto& record = b.record<Dense8>(Kernel::fully_connected_int8);
     if (!fused_range(b, op, fused, output, record.range)) return false;
-    record.input = b.place(op.inputs[0]);
-    record.weights = b.place(op.inputs[1]);
-    if (op.inputs.size() == 3) record.bias = b.place(op.inputs[2]);
-    record.output = b.place(op.output);
-    record.units = static_cast<std::uint32_t>(weights.dims[0]);
-    record.depth = static_cast<std::uint32_t>(weights.dims[1]);
-    record.batches = input.count / record.depth & 0x7FFFFFFFU;
-    record.per_channel = weights.per_channel() ? 1 : 0;
+    fill(b, op, ends, record.shape);
     record.input_zero = static_cast<std::int8_t>(input.zero_point);
     record.output_zero = static_cast<std::int8_t>(output.zero_point);
     Place behind;
     return channel_scales(b, op, weights, behind);
 }
 
-bool prepare_float(Builder& b, const Operator& op, Fused fused) {
-    const Tensor& weights = b.in(op, 1);
+bool prepare_float(Builder& b, const Operator& op, const Ends& ends, Fused fused) {
     if (!is_all(b, op, Kind::float32, 2)) return false;
     auto& record = b.record<DenseReal>(Kernel::fully_connected_float);
-    if (!fused_range(b, op, fused, record.range)) return false;
-    record.input = b.place(op.inputs[0]);
-    record.weights = b.place(op.inputs[1]);
-    if (op.inputs.size() == 3) record.bias = b.place(op.inputs[2]);
-    record.output = b.place(op.output);
-    record.units = static_cast<std::uint32_t>(weights.dims[0]);
-    record.depth = static_cast<std::uint32_t>(weights.dims[1]);
-    record.batches = b.in(op, 0).count / record.depth;
-    return true;
+    fill(b, op, ends, record.shape);
+    return fused_range(b, op, fused, record.range);
 }
-
-constexpr std::array<std::byte, 4> no_bias{};
-
-// What a sum becomes: bias, multiplier, zero point, limits. (A copy of a Dense's: y is never part
-// of it, so nothing need be read again behind a store.)
-struct Finish {
-    explicit Finish(const Dense& d)
-        : bias{d.bias != nullptr ? d.bias : no_bias.data()},
-          significands{d.scale.at},
-          shifts{d.scale.shifts()},
-          y{d.y},
-          each_bias{d.bias != nullptr ? ~0U : 0U},
-          each_scale{d.scale.count > 1 ? ~0U : 0U},
-          zero{d.y_zero},
-          low{d.low},
-          high{d.high} {}
-
-    template <Rounding rounding>
-    [[gnu::always_inline]] void operator()(std::uint32_t total, std::uint32_t unit) const {
-        const auto own = load<std::int32_t>(bias + std::size_t{4} * (unit & each_bias));
-        const std::uint32_t channel = unit & each_scale;
-        const std::int32_t steps = scaled<rounding>(
-            wrapped_sum(static_cast<std::int32_t>(total), own),
-            load<std::int32_t>(significands + std::size_t{4} * channel),
-            shifts[channel]
-        );
-        y[unit] = clamped(wrapped_sum(steps, zero), low, high);
-    }
-
-    const std::byte* bias;
-    const std::byte* significands;
-    const std::int8_t* shifts;
-    std::int8_t* y;
-    std::uint32_t each_bias;
-    std::uint32_t each_scale;
-    std::int32_t zero;
-    std::int32_t low;
-    std::int32_t high;
-};
 
 }  // namespace
 
 bool prepare_fully_connected(Builder& b, const Operator& op) {
-    if (!has_inputs(b, op, 2, 3) || !has_shapes(b, op)) return false;
+    if (!has_inputs(b, op, 2, 3)) return false;
+    const Ends ends{b.in(op, 0), b.in(op, 1), b.out(op)};
+    if (!has_shapes(b, op, ends)) return false;
     const auto fused =
         static_cast<Fused>(op.options.scalar<std::int8_t>(field::fully_connected::activation, 0));
-    return b.in(op, 0).kind == Kind::int8 ? prepare_int8(b, op, fused)
-                                          : prepare_float(b, op, fused);
+    return ends.input.kind == Kind::int8 ? prepare_int8(b, op, ends, fused)
+                                         : prepare_float(b, op, ends, fused);
 }
-
-template <Rounding rounding>
-void dense_portable(const Dense& d) {
-    const Finish finish{d};
-    const std::int8_t* const x = d.x;
-    const std::uint32_t depth = d.depth;
-    const std::uint32_t units = d.units;
-    const std::int32_t zero = d.x_zero;
-    std::uint32_t unit = 0;
-    const std::int8_t* w = d.weights;
-    for (; unit + 4 <= units; w += std::size_t{4} * depth) {
-        std::array<std::uint32_t, 4> sums;
-        four_dots(x, w, depth, zero, sums.data());
-#pragma GCC unroll 4
-        for (std::uint32_t i = 0; i < 4; ++i)
-            finish.template operator()<rounding>(sums[i], unit + i);
-        unit += 4;
-    }
-    for (; unit < units; ++unit, w += depth)
-        finish.template operator()<rounding>(one_dot(x, w, depth, zero), unit);
-}
-
-template void dense_portable<Rounding::double_>(const Dense&);
-template void dense_portable<Rounding::single>(const Dense&);
 
 Layer layer_of(const Memory& memory, const std::byte* record) {
     const auto& op = numbers_of<Dense8>(record);
+    const Shape& shape = op.shape;
     return {
-        .input = op.input,
-        .output = op.output,
-        .batches = op.batches,
+        .input = shape.input,
+        .output = shape.output,
+        .batches = shape.batches,
         .dense =
             {
-                .weights = memory.in8(op.weights),
-                .bias = op.bias.present() ? memory.in(op.bias) : nullptr,
-                .scale = {record + sizeof(Dense8), op.per_channel != 0 ? op.units : 1},
-                .depth = op.depth,
-                .units = op.units,
+                .weights = memory.in8(shape.weights),
+                .bias = shape.bias.present() ? memory.in(shape.bias) : nullptr,
+                .scale = {record + sizeof(Dense8), shape.per_channel != 0 ? shape.units : 1},
+                .depth = shape.depth,
+                .units = shape.units,
                 .x_zero = op.input_zero,
                 .y_zero = op.output_zero,
                 .low = op.range.low,
@@ -224,17 +158,20 @@ template void run_fully_connected_int8<Rounding::single>(const Memory&, const st
 
 void run_fully_connected_float(const Memory& memory, const std::byte* at) {
     const auto& op = numbers_of<DenseReal>(at);
-    for (std::uint32_t batch = 0; batch < op.batches; ++batch) {
-        for (std::uint32_t unit = 0; unit < op.units; ++unit) {
+    const Shape& shape = op.shape;
+    const std::byte* const bias = shape.bias.present() ? memory.in(shape.bias) : nullptr;
+    const std::byte* x = memory.in(shape.input);
+    for (std::uint32_t batch = 0; batch < shape.batches; ++batch) {
+        const std::byte* w = memory.in(shape.weights);
+        for (std::uint32_t unit = 0; unit < shape.units; ++unit) {
             float sum = 0;
-            for (std::uint32_t i = 0; i < op.depth; ++i) {
-                sum += memory.real(op.input, batch * op.depth + i) *
-                       memory.real(op.weights, unit * op.depth + i);
-            }
-            if (op.bias.present()) sum += memory.real(op.bias, unit);
+            for (std::uint32_t i = 0; i < shape.depth; ++i, w += 4)
+                sum += load<float>(x + std::size_t{4} * i) * load<float>(w);
+            if (bias != nullptr) sum += load<float>(bias + std::size_t{4} * unit);
             sum = std::min(std::max(sum, op.range.low), op.range.high);
-            memory.put(op.output, batch * op.units + unit, sum);
+            memory.put(shape.output, batch * shape.units + unit, sum);
         }
+        x += std::size_t{4} * shape.depth;
     }
 }
 

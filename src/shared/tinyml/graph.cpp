@@ -34,11 +34,11 @@ bool Graph::refuse(std::initializer_list<Word> words) {
 #endif
 
 bool Graph::parse() {
-    if (file.size() > file_bytes_max) return refuse({"the file is larger than 64 MiB"});
-    if (file.size() < 16 || file.read<std::uint32_t>(4) != 0x334C4654) {  // "TFL3"
+    if (too_large_) return refuse({"the file is larger than 64 MiB"});
+    if (file.size() < 16 || load<std::uint32_t>(file.data() + 4) != 0x334C4654) {  // "TFL3"
         return refuse({"not a .tflite file: the identifier TFL3 is missing"});
     }
-    const Table model{file, file.follow(0)};
+    const Table model{file, file.data()};
     const auto version = model.scalar<std::uint32_t>(field::model::version, 0);
     const Vector subgraphs = model.vector(field::model::subgraphs, 4);
     if (file.broken()) return refuse({"the file is cut off or damaged"});
@@ -56,9 +56,7 @@ bool Graph::parse_tensors(const Table& subgraph, const Table& model) {
     }
     for (std::uint32_t i = 0; i < list.size; ++i) {
         const Table table = subgraph.item(list, i);
-        Tensor* const added = tensors.add();
-        if (added == nullptr) return refuse({"too many tensors"});
-        Tensor& tensor = *added;
+        Tensor& tensor = tensors.add();
         tensor.root = static_cast<std::uint16_t>(i);
         const auto kind = table.scalar<std::int8_t>(field::tensor::type, 0);
         tensor.kind = static_cast<Kind>(kind);
@@ -68,7 +66,7 @@ bool Graph::parse_tensors(const Table& subgraph, const Table& model) {
         if (table.scalar<std::uint8_t>(field::tensor::is_variable, 0) != 0) {
             return refuse({"tensor ", i, " is a variable: models keep no state"});
         }
-        if (table.table(field::tensor::sparsity).present()) {
+        if (table.has(field::tensor::sparsity) && table.table(field::tensor::sparsity).present()) {
             return refuse({"tensor ", i, " is sparse, which is not supported"});
         }
         if (!parse_shape(table, tensor, i) || !parse_quantisation(table, tensor, i) ||
@@ -89,12 +87,13 @@ bool Graph::parse_shape(const Table& table, Tensor& tensor, std::uint32_t i) {
     for (std::uint32_t d = 0; d < shape.size; ++d) {
         const auto length = table.number<std::int32_t>(shape, d);
         if (length < 1) return refuse({"tensor ", i, " has a dimension of ", length});
-        if (std::uint64_t{tensor.count} * static_cast<std::uint32_t>(length) > scalars_max) {
+        if (static_cast<std::uint32_t>(length) > scalars_max / tensor.count) {
             return refuse({"tensor ", i, " has more than 2^24 numbers"});
         }
         tensor.dims[d] = length;
         tensor.count *= static_cast<std::uint32_t>(length);
     }
+    tensor.bytes = tensor.count * bytes_of(tensor.kind);
     return true;
 }
 
@@ -105,6 +104,13 @@ bool is_positive(std::uint32_t bits) {
     return bits - 1 < 0x7F7FFFFFU;
 }
 
+bool all_zero(const std::byte* at, std::uint32_t count) {
+    std::uint64_t any = 0;
+    for (const std::byte* const end = at + std::size_t{8} * count; at != end; at += 8)
+        any |= load<std::uint64_t>(at);
+    return any == 0;
+}
+
 }  // namespace
 
 bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t i) {
@@ -113,7 +119,7 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
     const Vector scales = quantisation.vector(field::quantization::scale, 4);
     if (scales.size == 0) return true;
     const Vector zeros = quantisation.vector(field::quantization::zero_point, 8);
-    const auto dimension = quantisation.scalar<std::int32_t>(field::quantization::dimension, 0);
+    const auto dimension = quantisation.scalar<std::uint32_t>(field::quantization::dimension, 0);
     if (quantisation.scalar<std::uint8_t>(field::quantization::details_type, 0) != 0) {
         return refuse({"tensor ", i, " has a custom quantisation"});
     }
@@ -124,12 +130,11 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
     tensor.scales = scales;
     tensor.scale = quantisation.number<float>(scales, 0);
     if (scales.size > 1) {
-        if (dimension < 0 || static_cast<std::uint32_t>(dimension) >= tensor.rank ||
-            tensor.dims[static_cast<std::size_t>(dimension)] !=
-                static_cast<std::int64_t>(scales.size)) {
+        if (dimension >= tensor.rank ||
+            static_cast<std::uint32_t>(tensor.dims[dimension]) != scales.size) {
             return refuse({"tensor ", i, ": its ", scales.size, " scales fit no dimension"});
         }
-        tensor.dimension = static_cast<std::uint32_t>(dimension);
+        tensor.dimension = dimension;
     }
     // the vectors' extents were checked; there may be hundreds of numbers
     const std::byte* at = file.data() + scales.first;
@@ -142,10 +147,11 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
     const std::int32_t low = symmetric ? 0 : -128;
     const std::int32_t high = symmetric ? 0 : (tensor.kind == Kind::int8 ? 127 : 255);
     at = file.data() + zeros.first;
+    if (symmetric && all_zero(at, zeros.size)) return true;
     for (std::uint32_t k = 0; k < zeros.size; ++k, at += 8) {
-        const auto zero = load<std::int32_t>(at);
-        const bool wide = load<std::int32_t>(at + 4) != (zero < 0 ? -1 : 0);  // of 64 bits
-        if (wide || zero < low || zero > high) {
+        const auto wide = load<std::int64_t>(at);
+        const auto zero = static_cast<std::int32_t>(wide);
+        if (wide < low || wide > high) {
             return refuse({"tensor ", i, ": zero point ", zero, " is out of range"});
         }
         if (k == 0) tensor.zero_point = zero;
@@ -155,17 +161,17 @@ bool Graph::parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t
 
 bool Graph::parse_data(const Table& table, const Table& model, Tensor& t, std::uint32_t i) {
     const auto index = table.scalar<std::uint32_t>(field::tensor::buffer, 0);
-    const Vector buffers = model.vector(field::model::buffers, 4);
+    if (buffers_.size == 0) buffers_ = model.vector(field::model::buffers, 4);
     if (index == 0) return true;  // by convention the empty buffer
-    if (index >= buffers.size) return refuse({"tensor ", i, " names buffer ", index});
-    const Table buffer = model.item(buffers, index);
+    if (index >= buffers_.size) return refuse({"tensor ", i, " names buffer ", index});
+    const Table buffer = model.item(buffers_, index);
     const Vector data = buffer.vector(field::buffer::data, 1);
     if (buffer.scalar<std::uint64_t>(field::buffer::offset, 0) > 1) {
         return refuse({"buffer ", index, " lies behind the file's tables: not supported"});
     }
     if (data.size == 0) return true;
-    if (data.size != t.bytes()) {
-        return refuse({"tensor ", i, ": buffer of ", data.size, " bytes, shape of ", t.bytes()});
+    if (data.size != t.bytes) {
+        return refuse({"tensor ", i, ": buffer of ", data.size, " bytes, shape of ", t.bytes});
     }
     t.constant = true;
     t.data_at = data.first;
@@ -180,8 +186,7 @@ bool Graph::parse_ends(const Table& subgraph) {
     }
     const auto in = subgraph.number<std::int32_t>(inputs, 0);
     const auto out = subgraph.number<std::int32_t>(outputs, 0);
-    const auto count = static_cast<std::int64_t>(tensors.size());
-    if (in < 0 || in >= count || out < 0 || out >= count) {
+    if (!names_tensor(in) || !names_tensor(out)) {
         return refuse({"an input or output names a tensor that is not there"});
     }
     input = static_cast<std::uint16_t>(in);
@@ -222,9 +227,7 @@ bool Graph::parse_operator(const Table& table, const Table& model, std::uint16_t
     const Vector outputs = table.vector(field::operation::outputs, 4);
     if (file.broken() || index >= codes.size) return refuse({"operator ", i, " is damaged"});
     const Table code = model.item(codes, index);
-    Operator* const added = operators.add();
-    if (added == nullptr) return refuse({"too many operators"});
-    Operator& made = *added;
+    Operator& made = operators.add();
     // Files from before 2020 have the code in a signed byte; newer ones fill both.
     const auto old_code = code.scalar<std::int8_t>(field::operator_code::old_code, 0);
     const auto new_code = code.scalar<std::int32_t>(field::operator_code::code, 0);
@@ -238,7 +241,7 @@ bool Graph::parse_operator(const Table& table, const Table& model, std::uint16_t
     }
     for (std::uint32_t k = 0; k < inputs.size; ++k) {
         const auto from = table.number<std::int32_t>(inputs, k);
-        if (from < -1 || from >= static_cast<std::int64_t>(tensors.size())) {
+        if (from != -1 && !names_tensor(from)) {
             return refuse({"op ", name_of(made.op), " reads tensor ", from, ", which is not there"}
             );
         }
@@ -250,11 +253,11 @@ bool Graph::parse_operator(const Table& table, const Table& model, std::uint16_t
                 );
             }
         }
-        if (!made.inputs.push_back(static_cast<std::int16_t>(from))) return false;
+        made.inputs.add() = static_cast<std::int16_t>(from);
     }
     const auto to = table.number<std::int32_t>(outputs, 0);
     if (file.broken()) return refuse({"operator ", i, " is damaged"});
-    if (to < 0 || to >= static_cast<std::int64_t>(tensors.size())) {
+    if (!names_tensor(to)) {
         return refuse({"op ", name_of(made.op), " writes tensor ", to, ", which is not there"});
     }
     made.output = static_cast<std::uint16_t>(to);

@@ -35,6 +35,7 @@ struct Tensor {
     std::array<std::int32_t, rank_max> dims{};
     std::uint32_t rank = 0;
     std::uint32_t count = 1;  // scalars
+    std::uint32_t bytes = 0;
     Kind kind = Kind::float32;
     bool constant = false;  // its bytes lie in the file, at data_at
     bool produced = false;  // by an operator or as the graph's input
@@ -48,21 +49,60 @@ struct Tensor {
     std::uint16_t folded_at = 0;
     // for the planner
     std::uint16_t root = 0;  // the tensor whose bytes this one shares
-    std::uint16_t first = 0;
+    std::uint16_t first = 0xFFFF;
     std::uint16_t last = 0;
     std::uint32_t arena_at = 0;
 
     [[nodiscard]] bool per_channel() const { return scales.size > 1; }
 
-    [[nodiscard]] std::uint32_t bytes() const { return count * bytes_of(kind); }
-
     [[nodiscard]] std::int32_t last_dim() const { return rank == 0 ? 1 : dims[rank - 1]; }
+};
+
+// Some items, at most size_max. Unlike a FixedVector's, an item's bytes are first touched when it
+// is added: clearing room for the most would cost a microcontroller more than reading the file.
+template <typename T, std::size_t size_max>
+class Items {
+  public:
+    Items() = default;
+    Items(const Items&) = delete;
+    Items& operator=(const Items&) = delete;
+
+    // A new one, at its type's first values; below the limit: asserted.
+    T& add() {
+        assert(size_ < size_max);
+        return *std::construct_at(begin() + size_++);
+    }
+
+    [[nodiscard]] T& operator[](std::size_t i) {
+        assert(i < size_);
+        return begin()[i];
+    }
+
+    [[nodiscard]] const T& operator[](std::size_t i) const {
+        assert(i < size_);
+        return begin()[i];
+    }
+
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+    [[nodiscard]] T* begin() { return reinterpret_cast<T*>(room_.data()); }
+
+    [[nodiscard]] T* end() { return begin() + size_; }
+
+    [[nodiscard]] const T* begin() const { return reinterpret_cast<const T*>(room_.data()); }
+
+    [[nodiscard]] const T* end() const { return begin() + size_; }
+
+  private:
+    static_assert(std::is_trivially_destructible_v<T>);
+    alignas(T) std::array<std::byte, size_max * sizeof(T)> room_;
+    std::size_t size_ = 0;
 };
 
 struct Operator {
     Op op = Op::add;
     std::int32_t version = 1;
-    base::FixedVector<std::int16_t, operands_max> inputs;  // -1: left out
+    Items<std::int16_t, operands_max> inputs;  // -1: left out
     std::uint16_t output = 0;
     Table options;
 };
@@ -98,50 +138,10 @@ void say_refused(Reason& reason);
 void say(Reason& reason, std::initializer_list<Word> words);
 #endif
 
-// Some items, at most size_max. Unlike a FixedVector's, an item's bytes are first touched when it
-// is added: clearing room for the most would cost a microcontroller more than reading the file.
-template <typename T, std::size_t size_max>
-class Items {
-  public:
-    Items() = default;
-    Items(const Items&) = delete;
-    Items& operator=(const Items&) = delete;
-
-    // A new one, at its type's first values; none at the limit.
-    [[nodiscard]] T* add() {
-        if (size_ == size_max) return nullptr;
-        return std::construct_at(begin() + size_++);
-    }
-
-    [[nodiscard]] T& operator[](std::size_t i) {
-        assert(i < size_);
-        return begin()[i];
-    }
-
-    [[nodiscard]] const T& operator[](std::size_t i) const {
-        assert(i < size_);
-        return begin()[i];
-    }
-
-    [[nodiscard]] std::size_t size() const { return size_; }
-
-    [[nodiscard]] T* begin() { return reinterpret_cast<T*>(room_.data()); }
-
-    [[nodiscard]] T* end() { return begin() + size_; }
-
-    [[nodiscard]] const T* begin() const { return reinterpret_cast<const T*>(room_.data()); }
-
-    [[nodiscard]] const T* end() const { return begin() + size_; }
-
-  private:
-    static_assert(std::is_trivially_destructible_v<T>);
-    alignas(T) std::array<std::byte, size_max * sizeof(T)> room_;
-    std::size_t size_ = 0;
-};
-
 class Graph {
   public:
-    Graph(std::span<const std::byte> bytes, Reason& why) : file{bytes}, reason{why} {}
+    Graph(std::span<const std::byte> bytes, Reason& why)
+        : file{bytes}, reason{why}, too_large_{bytes.size() > file_bytes_max} {}
 
     Graph(const Graph&) = delete;
     Graph& operator=(const Graph&) = delete;
@@ -168,6 +168,10 @@ class Graph {
     std::uint16_t output = 0;
 
   private:
+    [[nodiscard]] bool names_tensor(std::int32_t index) const {
+        return static_cast<std::uint32_t>(index) < tensors.size();
+    }
+
     [[nodiscard]] bool parse_tensors(const Table& subgraph, const Table& model);
     [[nodiscard]] bool parse_shape(const Table& table, Tensor& tensor, std::uint32_t i);
     [[nodiscard]] bool parse_quantisation(const Table& table, Tensor& tensor, std::uint32_t i);
@@ -177,6 +181,9 @@ class Graph {
     [[nodiscard]] bool parse_ends(const Table& subgraph);
     [[nodiscard]] bool parse_operators(const Table& subgraph, const Table& model);
     [[nodiscard]] bool parse_operator(const Table& table, const Table& model, std::uint16_t i);
+
+    bool too_large_;
+    Vector buffers_;  // the file's, once they are looked for
 };
 
 }  // namespace stator::tinyml

@@ -58,6 +58,10 @@ constexpr Run row_of(Kernel kernel) {
             return run_activation_int8<rounding>;
         case Kernel::activation_float:
             return run_activation_float;
+        case Kernel::tanh_int8:
+            return run_tanh_int8<rounding>;
+        case Kernel::tanh_float:
+            return run_tanh_float;
         case Kernel::conv_int8:
             return run_conv_int8<rounding>;
         case Kernel::conv_float:
@@ -100,6 +104,7 @@ Run run_of(Kernel kernel, Rounding rounding) {
 std::optional<Along> curve_of(Kernel kernel, const std::byte* record) {
     switch (kernel) {
         case Kernel::activation_int8:
+        case Kernel::tanh_int8:
             return activation_along(record);
         case Kernel::arithmetic_int8:
             return square_along(record);
@@ -113,9 +118,9 @@ std::optional<Along> curve_of(Kernel kernel, const std::byte* record) {
 void fill_table(
     Kernel kernel, const std::byte* record, Rounding rounding, std::span<std::byte, 256> table
 ) {
-    if (kernel == Kernel::activation_int8) return fill_activation(record, rounding, table);
+    if (kernel == Kernel::requantise) return fill_requantise(record, rounding, table);
     if (kernel == Kernel::arithmetic_int8) return fill_square(record, rounding, table);
-    fill_requantise(record, rounding, table);
+    fill_activation(record, rounding, table);
 }
 
 bool prepare(Builder& builder, const Operator& op) {

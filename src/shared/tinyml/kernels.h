@@ -40,6 +40,9 @@ template <Rounding rounding>
 void run_activation_int8(const Memory&, const std::byte*);
 void run_activation_float(const Memory&, const std::byte*);
 template <Rounding rounding>
+void run_tanh_int8(const Memory&, const std::byte*);
+void run_tanh_float(const Memory&, const std::byte*);
+template <Rounding rounding>
 void run_conv_int8(const Memory&, const std::byte*);
 void run_conv_float(const Memory&, const std::byte*);
 void run_pool_int8(const Memory&, const std::byte*);
@@ -58,15 +61,8 @@ template <Rounding rounding>
 void run_requantise(const Memory&, const std::byte*);
 void run_dequantise(const Memory&, const std::byte*);
 
-// What goes number by number from one tensor to another, for Batch.
-struct Along {
-    Place input;
-    Place output;
-    std::uint32_t count = 0;
-};
-
-// Of int8 to int8, so that 256 values by the input's byte are all that it does; nothing where the
-// record is of another kind. SQUARE is such a one, also as a MUL of a tensor by itself.
+// For Batch: of int8 to int8, so that 256 values by the input's byte are all that it does; nothing
+// where the record is of another kind. SQUARE is such a one, also as a MUL of a tensor by itself.
 [[nodiscard]] std::optional<Along> curve_of(Kernel kernel, const std::byte* record);
 void fill_table(
     Kernel kernel, const std::byte* record, Rounding rounding, std::span<std::byte, 256> table

@@ -45,8 +45,8 @@ bool prepare_leaky(Builder& b, const Operator& op) {
             return b.refuse(op, {"its scales are too far apart"});
         }
         r.falling = down < 0 ? 1 : 0;
-        r.input = b.place(op.inputs[0]);
-        r.output = b.place(op.output);
+        r.input = b.place_in(op, 0);
+        r.output = b.place_out(op);
         r.count = input.count;
         r.input_zero = input.zero_point;
         r.output_zero = output.zero_point;
@@ -54,8 +54,8 @@ bool prepare_leaky(Builder& b, const Operator& op) {
     }
     if (!is_all(b, op, Kind::float32, 1)) return false;
     auto& r = b.record<LeakyReal>(Kernel::leaky_float);
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
+    r.input = b.place_in(op, 0);
+    r.output = b.place_out(op);
     r.count = input.count;
     r.alpha = alpha;
     return true;

@@ -31,8 +31,8 @@ bool prepare_common(Builder& b, const Operator& op, Pool& r) {
     const Table& o = op.options;
     namespace pool = field::pool;
     r.largest = op.op == Op::max_pool_2d ? 1 : 0;
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
+    r.input = b.place_in(op, 0);
+    r.output = b.place_out(op);
     r.window.stride_x = o.scalar<std::int32_t>(pool::stride_w, 0);
     r.window.stride_y = o.scalar<std::int32_t>(pool::stride_h, 0);
     r.window.width = o.scalar<std::int32_t>(pool::width, 0);

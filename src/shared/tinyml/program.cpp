@@ -1,5 +1,9 @@
 #include "shared/tinyml/program.h"
 
+#include "shared/tinyml/steps.h"
+
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,6 +16,15 @@ void Builder::close() {
         std::memcpy(arena_ + open_at_, &record, sizeof record);
     }
     kernel_ = Kernel::count;
+}
+
+std::byte* Builder::open(Kernel kernel, std::uint32_t bytes) {
+    close();
+    open_at_ = used_;
+    kernel_ = kernel;
+    ++records_;
+    used_ += static_cast<std::uint32_t>(sizeof(Record)) + bytes;
+    return arena_ == nullptr ? scratch_.data() : arena_ + open_at_ + sizeof(Record);
 }
 
 std::span<std::byte> Builder::room(std::uint32_t bytes, Place& place) {
@@ -27,6 +40,22 @@ Place Builder::place(std::int32_t tensor) const {
     const Tensor& root = graph.tensors[own.root];
     if (root.constant) return {root.data_at | Place::in_file};
     return {root.arena_at};
+}
+
+Place Builder::place_in(const Operator& op, std::size_t i) const {
+    return place(i < op.inputs.size() ? op.inputs[i] : -1);
+}
+
+Along Builder::along(const Operator& op) const {
+    return {place_in(op, 0), place_out(op), out(op).count};
+}
+
+const Tensor& Builder::in(const Operator& op, std::size_t i) const {
+    return graph.tensors[static_cast<std::size_t>(op.inputs[i])];
+}
+
+const Tensor& Builder::out(const Operator& op) const {
+    return graph.tensors[op.output];
 }
 
 bool Builder::work(std::uint64_t macs) {
@@ -80,54 +109,14 @@ bool channel_scales(Builder& b, const Operator& op, const Tensor& weights, Place
     const float input = b.in(op, 0).scale;
     const float output = b.out(op).scale;
     const std::uint32_t count = weights.scales.size;
-    const bool as_floats = count == 1 && op.op == Op::fully_connected;
     const std::span<std::byte> room = b.room(Multipliers::bytes(count), place);
     if (b.again()) return true;
-    const std::byte* scales = b.graph.file.data() + weights.scales.first;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const auto own = load<float>(scales + std::size_t{4} * i);
-        Multiplier multiplier;
-        if (!quantised_quotient(
-                as_floats ? input * own : input, as_floats ? 1.0F : own, output, multiplier
-            )) {
-            return b.refuse(op, {"the scales of channel ", i, " are too far apart"});
-        }
-        if (room.empty()) continue;
-        std::memcpy(&room[std::size_t{4} * i], &multiplier.significand, 4);
-        room[std::size_t{4} * count + i] = static_cast<std::byte>(multiplier.shift);
-    }
-    return true;
-}
-
-namespace {
-
-bool edge(float value, const Tensor& output, std::int32_t& q) {
-    const float steps = std::round(value / output.scale);
-    if (!(std::fabs(steps) < 1e9F)) return false;
-    q = output.zero_point + static_cast<std::int32_t>(steps);
-    return true;
-}
-
-}  // namespace
-
-bool fused_range(Builder& b, const Operator& op, Fused fused, const Tensor& output, Range8& range) {
-    range = {};
-    std::int32_t low = -128;
-    std::int32_t high = 127;
-    bool sound = true;
-    if (fused == Fused::relu || fused == Fused::relu6) sound = edge(0.0F, output, low);
-    if (fused == Fused::relu6) sound = edge(6.0F, output, high);
-    if (fused == Fused::relu_n1_to_1) {
-        sound = edge(-1.0F, output, low) && edge(1.0F, output, high);
-    }
-    if (!sound) return b.refuse(op, {"its output's scale is too small for the activation"});
-    // zero points are steps, so low is not above 127, nor high below -128
-    range.high = static_cast<std::int8_t>(std::min<std::int32_t>(high, 127));
-    range.low = static_cast<std::int8_t>(std::max<std::int32_t>(low, -128));
-    if (static_cast<int>(fused) < 0 || static_cast<int>(fused) > 3) {
-        return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
-    }
-    return true;
+    constexpr auto one = std::bit_cast<std::array<std::byte, 4>>(1.0F);
+    const bool as_floats = count == 1 && op.op == Op::fully_connected;
+    const Ratio ratio{as_floats ? input * weights.scale : input, output};
+    const std::byte* const scales = b.graph.file.data() + weights.scales.first;
+    const std::uint32_t fit = ratio.times(as_floats ? one.data() : scales, count, room.data());
+    return fit == count || b.refuse(op, {"the scales of channel ", fit, " are too far apart"});
 }
 
 bool fused_range(Builder& b, const Operator& op, Fused fused, RangeReal& range) {
@@ -146,6 +135,27 @@ bool fused_range(Builder& b, const Operator& op, Fused fused, RangeReal& range) 
             return true;
     }
     return b.refuse(op, {"fused activation ", static_cast<int>(fused), " not supported"});
+}
+
+namespace {
+
+bool edge(float value, const Tensor& output, std::int8_t& step) {
+    const float steps = value / output.scale;
+    if (!(std::fabs(steps) < 1e9F)) return false;
+    step = clamped(output.zero_point + nearest(steps));
+    return true;
+}
+
+}  // namespace
+
+bool fused_range(Builder& b, const Operator& op, Fused fused, const Tensor& output, Range8& range) {
+    range = {};
+    RangeReal reals{};
+    if (!fused_range(b, op, fused, reals)) return false;
+    if (fused == Fused::none) return true;
+    const bool sound = edge(reals.low, output, range.low);
+    if (sound && (fused == Fused::relu || edge(reals.high, output, range.high))) return true;
+    return b.refuse(op, {"its output's scale is too small for the activation"});
 }
 
 }  // namespace stator::tinyml

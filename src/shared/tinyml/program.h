@@ -75,6 +75,8 @@ enum class Kernel : std::uint32_t {
     arithmetic_float,
     activation_int8,
     activation_float,
+    tanh_int8,
+    tanh_float,
     leaky_int8,
     leaky_float,
     softmax_int8,
@@ -116,6 +118,13 @@ struct Multipliers {
     }
 };
 
+// What goes number by number from one tensor to another.
+struct Along {
+    Place input;
+    Place output;
+    std::uint32_t count = 0;
+};
+
 // Builds records. Without an arena it only counts, so that the size is known before there is one;
 // `again` says that the same is built behind it, which then checks what is dear to reckon.
 class Builder {
@@ -128,13 +137,7 @@ class Builder {
     [[nodiscard]] T& record(Kernel kernel) {
         static_assert(std::is_trivially_copyable_v<T> && alignof(T) == 4);
         static_assert(sizeof(T) <= scratch_bytes);
-        close();
-        open_at_ = used_;
-        kernel_ = kernel;
-        ++records_;
-        used_ += static_cast<std::uint32_t>(sizeof(Record) + sizeof(T));
-        std::byte* at = arena_ == nullptr ? scratch_.data() : arena_ + open_at_ + sizeof(Record);
-        return *std::construct_at(reinterpret_cast<T*>(at));
+        return *std::construct_at(reinterpret_cast<T*>(open(kernel, sizeof(T))));
     }
 
     // Room in the arena, in words; empty while only counting.
@@ -145,11 +148,16 @@ class Builder {
 
     [[nodiscard]] Place place(std::int32_t tensor) const;
 
-    [[nodiscard]] const Tensor& in(const Operator& op, std::size_t i) const {
-        return graph.tensors[static_cast<std::size_t>(op.inputs[i])];
-    }
+    // The i-th input, which is there: asserted.
+    [[nodiscard]] const Tensor& in(const Operator& op, std::size_t i) const;
+    [[nodiscard]] const Tensor& out(const Operator& op) const;
 
-    [[nodiscard]] const Tensor& out(const Operator& op) const { return graph.tensors[op.output]; }
+    // Where they lie; an input that is left out has no place.
+    [[nodiscard]] Place place_in(const Operator& op, std::size_t i) const;
+
+    [[nodiscard]] Place place_out(const Operator& op) const { return place(op.output); }
+
+    [[nodiscard]] Along along(const Operator& op) const;
 
     [[nodiscard]] bool again() const { return again_; }
 
@@ -177,9 +185,13 @@ class Builder {
 
   private:
     static constexpr std::size_t scratch_bytes = 192;
+
+    [[nodiscard]] std::byte* open(Kernel kernel, std::uint32_t bytes);
+
     std::byte* arena_;
     bool again_;
-    alignas(4) std::array<std::byte, scratch_bytes> scratch_{};
+    alignas(4
+    ) std::array<std::byte, scratch_bytes> scratch_;  // of the last record, if only counted
     std::uint32_t used_ = 0;
     std::uint32_t open_at_ = 0;
     std::uint32_t records_ = 0;

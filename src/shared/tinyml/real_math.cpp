@@ -1,6 +1,8 @@
 #include "shared/tinyml/real_math.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace stator::tinyml {
@@ -16,6 +18,25 @@ double small_expm1(double r) {
     return sum;
 }
 
+float power_of_two(int n) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(n + 127) << 23U);
+}
+
+// exp(x) for x that is not above zero.
+float float_exp(float x) {
+    if (x < -104.0F) return 0.0F;
+    constexpr float ln2_high = 0.693359375F;  // of so few bits that k * ln2_high is exact
+    constexpr float ln2_low = -2.12194440e-4F;
+    const int k = static_cast<int>(x * 1.44269504F - 0.5F);
+    const auto real = static_cast<float>(k);
+    const float r = (x - real * ln2_high) - real * ln2_low;
+    float sum = 0.0F;  // Taylor's series: its 8th term is below 2^-27
+    for (int n = 7; n >= 1; --n)
+        sum = (sum + 1.0F) * r / static_cast<float>(n);
+    // in two steps, for the power may be below all floats of full precision
+    return (1.0F + sum) * power_of_two(k / 2) * power_of_two(k - k / 2);
+}
+
 }  // namespace
 
 double real_exp(double x) {
@@ -28,6 +49,12 @@ double real_exp(double x) {
     const double k = std::floor(x * 1.44269504088896340736 + 0.5);
     const double r = (x - k * ln2_high) - k * ln2_low;
     return std::ldexp(1.0 + small_expm1(r), static_cast<int>(k));
+}
+
+float float_logistic(float x) {
+    if (std::isnan(x)) return x;
+    const float e = float_exp(-std::fabs(x));
+    return (x < 0 ? e : 1.0F) / (1.0F + e);
 }
 
 double real_logistic(double x) {

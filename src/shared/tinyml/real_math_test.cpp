@@ -33,5 +33,18 @@ TEST(RealMath, logistic_and_tanh_are_the_platforms_to_within_a_few_ulp) {
     EXPECT_EQ(real_tanh(0.0), 0.0);
 }
 
+TEST(RealMath, the_logistic_of_floats_is_the_real_one_to_within_four_ulp) {
+    for (int i = -140'000; i <= 40'000; ++i) {
+        const auto x = static_cast<float>(i) / 1350.3F;
+        const double exact = 1.0 / (1.0 + std::exp(-static_cast<double>(x)));
+        const double least = std::numeric_limits<float>::denorm_min();
+        EXPECT_NEAR(static_cast<double>(float_logistic(x)), exact, exact * 2.4e-7 + least) << x;
+    }
+    EXPECT_EQ(float_logistic(0.0F), 0.5F);
+    EXPECT_EQ(float_logistic(-1e30F), 0.0F);
+    EXPECT_EQ(float_logistic(1e30F), 1.0F);
+    EXPECT_TRUE(std::isnan(float_logistic(std::nanf(""))));
+}
+
 }  // namespace
 }  // namespace stator::tinyml

@@ -68,8 +68,8 @@ bool prepare_common(Builder& b, const Operator& op, Reduce& r) {
         (gone[d] ? r.gone_count : kept_count) *= length;
     }
     if (b.out(op).count != kept_count) return b.refuse(op, {"its output has not the right size"});
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
+    r.input = b.place_in(op, 0);
+    r.output = b.place_out(op);
     r.mean = op.op == Op::mean ? 1 : 0;
     return b.work(input.count);
 }

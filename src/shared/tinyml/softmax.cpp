@@ -57,8 +57,8 @@ bool prepare_int8(Builder& b, const Operator& op, float beta, std::uint32_t dept
     const double largest = std::ldexp((1 << difference_bits) - 1.0, 31 - difference_bits - shift);
     r.least = -static_cast<std::int32_t>(std::min(std::floor(largest), 255.0));
     r.scale_beta = input.scale * beta;
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
+    r.input = b.place_in(op, 0);
+    r.output = b.place_out(op);
     r.rows = input.count / depth;
     r.depth = depth;
     return true;
@@ -118,8 +118,8 @@ bool prepare_softmax(Builder& b, const Operator& op) {
     if (input.kind == Kind::int8) return prepare_int8(b, op, beta, depth);
     if (!is_all(b, op, Kind::float32, 1)) return false;
     auto& r = b.record<SoftmaxReal>(Kernel::softmax_float);
-    r.input = b.place(op.inputs[0]);
-    r.output = b.place(op.output);
+    r.input = b.place_in(op, 0);
+    r.output = b.place_out(op);
     r.rows = input.count / depth;
     r.depth = depth;
     r.beta = beta;
