@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
+from board_site import Board
+from firmware_build import build_firmware
 from stator_site import STATOR, Site, wait_until
 
 ASSET = (
@@ -41,18 +43,33 @@ class Profiles(unittest.TestCase):
             return found
         return wait_until(f"readings with {wanted} that a model has judged", there, 120)
 
+    def hold_to_the_reference_profile(self, readings):
+        for reading in readings:
+            self.assertEqual(sorted(reading["features"]), ["current_peak_hz", "sound_peak_hz", "vibration_peak_hz"])
+            for name in ("current", "temperature", "vibration", "sound"):
+                self.assertGreater(reading[name], 0, reading)
+            for value in reading["features"].values():  # of 32 lines, 204.6 Hz apart
+                self.assertTrue(0 < value < 13095 / 2, reading)
+            # The mains has its line below the first: 50 Hz of 204.6.
+            self.assertLess(reading["features"]["current_peak_hz"], 2 * 204.6)
+
     def test_the_reference_profile_in_sixteen_bit_integers_is_measured_judged_and_modelled(self):
         state = self.state_of('profile = "reference"\narithmetic = "q15"\n')
         with Site("--no-fault", "--no-load-change", state=state) as site:
-            for reading in self.readings(site, "vibration_peak_hz"):
-                self.assertEqual(sorted(reading["features"]),
-                                 ["current_peak_hz", "sound_peak_hz", "vibration_peak_hz"])
-                for name in ("current", "temperature", "vibration", "sound"):
-                    self.assertGreater(reading[name], 0, reading)
-                for value in reading["features"].values():  # of 32 lines, 204.6 Hz apart
-                    self.assertTrue(0 < value < 13095 / 2, reading)
-                # The mains has its line below the first: 50 Hz of 204.6.
-                self.assertLess(reading["features"]["current_peak_hz"], 2 * 204.6)
+            self.hold_to_the_reference_profile(self.readings(site, "vibration_peak_hz"))
+
+    def test_the_emulated_board_measures_and_judges_by_the_reference_profile(self):
+        build_firmware()
+        state = self.state_of('profile = "reference"\n')
+        with tempfile.TemporaryDirectory(prefix="stator-board-") as folder:
+            with Site("--no-fault", "--no-load-change", "--bench", folder, state=state) as site:
+                board = Board(folder)
+                self.addCleanup(board.close)
+                board.wait_for_site(site)
+                board.provision(site)
+                board.start()
+                self.hold_to_the_reference_profile(self.readings(site, "vibration_peak_hz"))
+                self.assertIn("connected", board.text())
 
     def test_condition_monitoring_tells_the_mains_its_rotor_and_the_zone(self):
         state = self.state_of('profile = "condition-monitoring"\n')

@@ -19,7 +19,9 @@ constexpr std::size_t head_bytes = 12;
 constexpr std::size_t field_count = 5;
 constexpr std::size_t facts_bytes_max = 8192;
 // Of the facts. 1, which they do not say, had no topics: who knows only it would take the defaults.
-constexpr std::uint32_t format = 2;
+// 2 had no reference sampling: who knows only it would take such a channel for a slow one.
+constexpr std::uint32_t format = 3;
+constexpr std::uint32_t format_without_reference = 2;
 
 void put_u32(std::span<std::byte> at, std::uint32_t value) {
     for (unsigned i = 0; i < 4; ++i)
@@ -31,6 +33,12 @@ std::uint32_t get_u32(std::span<const std::byte> at) {
     for (unsigned i = 0; i < 4; ++i)
         value |= std::to_integer<std::uint32_t>(at[i]) << 8U * i;
     return value;
+}
+
+bool has_reference(const asset::Asset& asset) {
+    return std::ranges::any_of(asset.channels, [](const asset::Channel& channel) {
+        return channel.sampling == asset::Sampling::reference;
+    });
 }
 
 void write_asset(wire::Writer& writer, const asset::Asset& asset) {
@@ -52,12 +60,13 @@ void write_asset(wire::Writer& writer, const asset::Asset& asset) {
         .member("expiryMS", asset.interlock.expiry_ms)
         .key("channels")
         .begin_array();
-    for (const asset::Channel& channel : asset.channels)
+    for (const asset::Channel& channel : asset.channels) {
         writer.begin_object()
             .member("name", channel.name.view())
             .member("unit", channel.unit.view())
-            .member("waveform", channel.sampling == asset::Sampling::waveform)
-            .member("zero", channel.calibration.zero_counts)
+            .member("waveform", channel.sampling == asset::Sampling::waveform);
+        if (channel.sampling == asset::Sampling::reference) writer.member("reference", true);
+        writer.member("zero", channel.calibration.zero_counts)
             .member("scale", channel.calibration.unit_per_count)
             .member("offset", channel.calibration.offset)
             .member("min", channel.plausible_min)
@@ -65,6 +74,7 @@ void write_asset(wire::Writer& writer, const asset::Asset& asset) {
             .member("countsMax", channel.counts_max)
             .member("stuckS", channel.stuck_after_s)
             .end_object();
+    }
     writer.end_array().key("features").begin_array();
     for (const asset::Feature& feature : asset.features)
         writer.begin_object()
@@ -113,7 +123,7 @@ Result<std::string_view> write_facts(
         .member("timeMin", facts.unix_s_min)
         .member("intervalMS", facts.interval_ms)
         .member("waveformS", facts.waveform_interval_s)
-        .member("format", format);
+        .member("format", has_reference(facts.asset) ? format : format_without_reference);
     write_topics(writer, topics);
     write_asset(writer, facts.asset);
     if (!assigned.empty()) write_assigned(writer, assigned);
@@ -169,6 +179,8 @@ bool read_channel(const Value& value, asset::Asset& asset) {
     in.text("name", channel.name);
     in.text("unit", channel.unit);
     channel.sampling = in.flag("waveform") ? asset::Sampling::waveform : asset::Sampling::slow;
+    if (value.member("reference") && in.flag("reference"))
+        channel.sampling = asset::Sampling::reference;
     in.number("zero", channel.calibration.zero_counts);
     in.number("scale", channel.calibration.unit_per_count);
     in.number("offset", channel.calibration.offset);

@@ -71,6 +71,24 @@ TEST(FactoryPage, of_a_level_2_board_says_whom_it_judges) {
     EXPECT_EQ((*read)[1].severity_imminent, 0.6F);
 }
 
+TEST(FactoryPage, of_the_reference_profile_is_one_that_an_older_program_does_not_take) {
+    Page written = example();
+    const auto before = bytes_of(written);
+    EXPECT_NE(read_page(before)->facts_json.find(R"("format":2)"), std::string::npos);
+    const asset::Asset reference = asset::reference();
+    written.facts.asset.channels = reference.channels;
+    written.facts.asset.features = reference.features;
+    const auto bytes = bytes_of(written);
+    const auto page = read_page(bytes);
+    ASSERT_TRUE(page);
+    EXPECT_NE(page->facts_json.find(R"("format":3)"), std::string::npos);
+    for (std::size_t i = 0; i < reference.channels.size(); ++i)
+        EXPECT_EQ(page->facts.asset.channels[i].sampling, reference.channels[i].sampling);
+    EXPECT_EQ(
+        asset::feature_set_hash(page->facts.asset), asset::feature_set_hash(written.facts.asset)
+    );
+}
+
 TEST(FactoryPage, of_a_device_assigns_nobody) {
     const auto bytes = bytes_of(example());
     const auto page = read_page(bytes);
@@ -171,7 +189,7 @@ TEST(FactoryPage, of_an_earlier_release_stands_for_the_default_names) {
 TEST(FactoryPage, of_a_later_format_or_with_names_that_cannot_be_is_refused) {
     EXPECT_TRUE(read_page(with_facts("\"format\":2", "\"format\":1")));
     for (const auto& [from, to] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"\"format\":2", "\"format\":3"},
+             {"\"format\":2", "\"format\":4"},
              {"\"control-message\"", "\"\""},
              {"\"control-message\"", "\"#\""},
              {"\"control-message\"", "\"stator/devices/7/stored\""},

@@ -24,8 +24,6 @@ std::vector<std::byte> firmware_area(const std::string& firmware) {
 // What of the asset a board's firmware does not do; empty when it does all.
 std::string beyond_a_board(const asset::Asset& asset) {
     if (asset.arithmetic != asset::Arithmetic::floating) return "arithmetic = \"q15\"";
-    for (const asset::Channel& channel : asset.channels)
-        if (channel.sampling == asset::Sampling::reference) return "sampling = \"reference\"";
     for (const asset::Feature& feature : asset.features)
         if (asset::needs_long_window(feature.statistic))
             return std::string{asset::name_of(feature.statistic)};
