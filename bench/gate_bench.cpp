@@ -151,10 +151,12 @@ int main(int argc, char** argv) {
     gate::Helper helper{std::chrono::milliseconds{25}};
     log::Budgets budgets;
     budgets.telemetry = {std::uint64_t{4} << 30U, 32U << 20U, false, 256U << 10U};
-    auto storage = gate::LogStorage::open(disk, clock, journal, helper, root + "/log", budgets);
+    gate::Helper retirements;
+    auto storage =
+        gate::LogStorage::open(disk, clock, journal, {helper, retirements}, root + "/log", budgets);
     if (!storage) give_up(storage.error().what);
     measure("log", **storage, disk, root, a_ms, seconds);
-    while (!helper.done())
+    while (!retirements.done() || !helper.done())
         std::this_thread::yield();
     std::ignore = (*storage)->poll_sync();
     storage->reset();

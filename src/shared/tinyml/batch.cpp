@@ -76,6 +76,7 @@ struct Batch::LoneStep {
     Run run = nullptr;  // a kernel whose record `from` is; none for a layer or a table
     const std::byte* from = nullptr;  // the packed layer, or the curve's table
     Dense dense = {};                 // of a layer, with both ends
+    Wide wide = {};                   // its input and output, widened
     std::uint32_t rows = 0;           // of the layer; none: a table
     Along along = {};                 // of a table
 };
@@ -93,7 +94,7 @@ struct Batch::Sizes {
 
     [[nodiscard]] std::size_t bytes() const {
         const std::size_t shared = planes + wide + prepared;
-        const std::size_t alone = lone + lone_layers + lone_wide + lone_steps;
+        const std::size_t alone = lone + lone_layers + 2 * lone_wide + lone_steps;
         return possible ? shared + alone + alignment : 0;
     }
 
@@ -117,7 +118,8 @@ Batch::Sizes Batch::sizes_of(const Model& model, const TileKernel& kernel) {
             sizes.prepared += kernel.packed_bytes(dense.depth, dense.units);
             if (alone != nullptr) {
                 sizes.lone_layers += alone->packed_bytes(dense.depth, dense.units);
-                sizes.lone_wide = std::max(sizes.lone_wide, alone->wide_bytes(dense.depth));
+                for (const std::uint32_t ends : {dense.depth, dense.units})
+                    sizes.lone_wide = std::max(sizes.lone_wide, alone->wide_bytes(ends));
             }
             input = layer.input;
         } else if (runs == Kernel::quantise || runs == Kernel::dequantise) {
@@ -157,7 +159,8 @@ Batch::Batch(Model& model, std::span<std::byte> room) : model_{model} {
     layers += -reinterpret_cast<std::uintptr_t>(layers) & Sizes::alignment;
     lone_layers_ = layers;  // whole vectors each, and so is their input
     lone_wide_ = layers + sizes.lone_layers;
-    lone_steps_ = reinterpret_cast<LoneStep*>(lone_wide_ + sizes.lone_wide);
+    lone_wide_bytes_ = sizes.lone_wide;
+    lone_steps_ = reinterpret_cast<LoneStep*>(lone_wide_ + 2 * sizes.lone_wide);
     std::memset(planes_, 0, sizes.planes);  // a last tile's missing rows are computed, too
     std::memset(lone_, 0, sizes.lone);      // what is read beyond an input meets no weight
     prepare();
@@ -210,6 +213,8 @@ void Batch::prepare_lone() {
                 step.dense = dense;
                 step.dense.x = memory.in8(layer.input);
                 step.dense.y = memory.out8(layer.output);
+                step.wide.input = lone_wide_;
+                if (i > 0) join(lone_steps_[i - 1], step);
                 layers += alone->packed_bytes(dense.depth, dense.units);
                 continue;
             }
@@ -221,6 +226,16 @@ void Batch::prepare_lone() {
         }
         step.run = run_of(runs, model_.rounding_);
     }
+}
+
+// Where one row goes from layer to layer.
+void Batch::join(LoneStep& before, LoneStep& after) const {
+    if (before.rows != 1 || after.rows != 1 || before.dense.y != after.dense.x) return;
+    if (before.dense.units != after.dense.depth) return;
+    const bool first = before.wide.input == lone_wide_;
+    before.wide.output = first ? lone_wide_ + lone_wide_bytes_ : lone_wide_;
+    after.wide.input = before.wide.output;
+    after.wide.is_there = true;
 }
 
 std::byte* Batch::plane(std::uint32_t arena_at) const {
@@ -291,13 +306,22 @@ void Batch::run_row() {
             look_up(along, memory.in(along.input), step.from, memory.out(along.output), 1);
             continue;
         }
+        lone_kernel_->run(step.dense, model_.rounding_, step.from, step.wide);
+        if (step.rows == 1) continue;
         Dense dense = step.dense;
-        for (std::uint32_t row = 0; row < step.rows; ++row) {
-            lone_kernel_->run(dense, model_.rounding_, step.from, lone_wide_);
+        for (std::uint32_t row = 1; row < step.rows; ++row) {
             dense.x += dense.depth;
             dense.y += dense.units;
+            lone_kernel_->run(dense, model_.rounding_, step.from, step.wide);
         }
     }
+}
+
+// A row of steps that comes alone needs no conversion.
+void Batch::run_alone(const std::int8_t* in, std::int8_t* out) {
+    std::memcpy(lone_ + model_.input_.place, in, model_.needs_.input_count);
+    run_row();
+    std::memcpy(out, lone_ + model_.output_.place, model_.needs_.output_count);
 }
 
 template <typename Number>
@@ -339,9 +363,11 @@ void Batch::invoke(std::span<const float> inputs, std::span<float> outputs) {
 
 void Batch::invoke_raw(std::span<const std::int8_t> inputs, std::span<std::int8_t> outputs) {
     assert(model_.needs_.input_type == Type::int8 && model_.needs_.output_type == Type::int8);
-    if (kernel_ != nullptr) return run_all(inputs, outputs);
     const std::size_t width = model_.needs_.input_count;
     const std::size_t height = model_.needs_.output_count;
+    if (kernel_ != nullptr && inputs.size() == width && outputs.size() == height)
+        return run_alone(inputs.data(), outputs.data());
+    if (kernel_ != nullptr) return run_all(inputs, outputs);
     assert(inputs.size() / width * height == outputs.size());
     for (; !inputs.empty(); inputs = inputs.subspan(width), outputs = outputs.subspan(height))
         model_.invoke_raw(inputs.first(width), outputs.first(height));

@@ -45,8 +45,10 @@ class Batch {
     [[nodiscard]] std::byte* plane(std::uint32_t arena_at) const;
     template <typename Number>
     void run_all(std::span<const Number> inputs, std::span<Number> outputs);
+    void run_alone(const std::int8_t* in, std::int8_t* out);
     void prepare();
     void prepare_lone();
+    void join(LoneStep& before, LoneStep& after) const;
     void run_tile();
     void run_row();
     std::byte* run_layer(const std::byte* record, std::byte* prepared);
@@ -59,7 +61,8 @@ class Batch {
     std::byte* lone_ = nullptr;
     std::byte* prepared_ = nullptr;
     std::byte* lone_layers_ = nullptr;
-    std::byte* lone_wide_ = nullptr;
+    std::byte* lone_wide_ = nullptr;  // twice
+    std::size_t lone_wide_bytes_ = 0;
     LoneStep* lone_steps_ = nullptr;  // records_ of them
     std::uint32_t base_ = 0;          // where the arena's activations begin
 };

@@ -186,7 +186,7 @@ void expect_the_portable_bits_of_a_row(const RowKernel& kernel) {
         alone.bias = nullptr;
         alone.scale = {};
         alone.x = layer.x.data();
-        kernel.run(alone, rounding, packed.data(), wide.data());
+        kernel.run(alone, rounding, packed.data(), {.input = wide.data()});
         ASSERT_EQ(layer.y, portable) << "round " << round << ", depth " << dense.depth;
     }
 }
@@ -195,6 +195,12 @@ TEST(Row, avx2_gives_the_portable_kernels_bits_in_both_roundings) {
     if (!has_avx2()) GTEST_SKIP() << "this machine has no AVX2";
     expect_the_portable_bits_of_a_row<Rounding::double_>(row_avx2);
     expect_the_portable_bits_of_a_row<Rounding::single>(row_avx2);
+}
+
+TEST(Row, vnni_gives_the_portable_kernels_bits_in_both_roundings) {
+    if (!has_vnni()) GTEST_SKIP() << "this machine has no AVX-512 VNNI";
+    expect_the_portable_bits_of_a_row<Rounding::double_>(row_vnni);
+    expect_the_portable_bits_of_a_row<Rounding::single>(row_vnni);
 }
 
 TEST(Tile, avx2_gives_the_portable_kernels_bits_in_both_roundings) {

@@ -1,10 +1,11 @@
 // A RowKernel takes one row through a FULLY_CONNECTED layer of int8 whose weights were packed for
-// it, eight units side by side in the lanes of a vector.
+// it, units side by side in the lanes of a vector.
 //
-//   packed: for each eight units [ sums | multipliers, spread for the rounding ][ words x 8 x 4 B ]
+//   packed: for each 8 or 16 units
+//           [ sums | multipliers, spread for the rounding ][ words x units x 4 B ]
 //
-// A word is a pair of inputs as int16. The input's zero point is folded into the sums, and the
-// lanes of units that are not there compute nothing that is stored: the bits are
+// A word is a pair of inputs as int16, or four as bytes. The input's zero point is folded into the
+// sums, and the lanes of units that are not there compute nothing that is stored: the bits are
 // dense_portable()'s.
 #pragma once
 
@@ -15,13 +16,21 @@
 
 namespace stator::tinyml {
 
+// A layer's input as its kernel wants it. Where the next layer takes just what this one gives, it
+// gets that at once: read back in other pieces than it was stored in, it would be waited for.
+struct Wide {
+    std::byte* input = nullptr;
+    bool is_there = false;        // the layer before has left it; else it is made of x
+    std::byte* output = nullptr;  // of wide_bytes() of the units; none: nobody wants it
+};
+
 struct RowKernel {
     std::size_t (*packed_bytes)(std::uint32_t depth, std::uint32_t units);
     std::size_t (*wide_bytes)(std::uint32_t depth);
     void (*pack)(const Dense& dense, Rounding rounding, std::byte* packed);
     // Of the Dense all but weights, bias and scale, which are in `packed`. x may be read up to
-    // read_beyond bytes behind its end; `wide` is room.
-    void (*run)(const Dense& dense, Rounding rounding, const std::byte* packed, std::byte* wide);
+    // read_beyond bytes behind its end; `wide` is room, of wide_bytes() of the depth.
+    void (*run)(const Dense& dense, Rounding rounding, const std::byte* packed, Wide wide);
 
     static constexpr std::size_t read_beyond = 15;
 };
@@ -31,6 +40,7 @@ struct RowKernel {
 
 #if defined(__x86_64__)
 extern const RowKernel row_avx2;  // where has_avx2()
+extern const RowKernel row_vnni;  // where has_vnni()
 #endif
 
 }  // namespace stator::tinyml

@@ -135,14 +135,17 @@ STATOR_AVX2 __m256i scaled_once(__m256i x, const std::byte* group) {
     return _mm256_sub_epi32(_mm256_blend_epi32(low, high, 0xAA), constant(group, bias));
 }
 
-// The steps of eight units, of which the first `units` are stored.
-STATOR_AVX2 void store(const Dense& d, __m256i steps, std::int8_t* y, std::uint32_t units) {
+// The steps of eight units, of which the first `units` are stored; `wide` takes all, or is none.
+STATOR_AVX2 void store(
+    const Dense& d, __m256i steps, std::int8_t* y, std::uint32_t units, std::byte* wide
+) {
     steps = _mm256_add_epi32(steps, _mm256_set1_epi32(d.y_zero));
     steps = _mm256_min_epi32(
         _mm256_max_epi32(steps, _mm256_set1_epi32(d.low)), _mm256_set1_epi32(d.high)
     );
     const __m128i words =
         _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256(steps, 1));
+    if (wide != nullptr) std::memcpy(wide, &words, sizeof words);
     auto bytes = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_packs_epi16(words, words)));
     if (units >= lanes) {
         std::memcpy(y, &bytes, lanes);
@@ -158,7 +161,7 @@ STATOR_AVX2 void store(const Dense& d, __m256i steps, std::int8_t* y, std::uint3
 
 template <Rounding rounding, std::uint32_t groups>
 STATOR_AVX2 void block(
-    const Dense& d, const std::byte* group, const std::byte* wide, std::uint32_t unit
+    const Dense& d, const std::byte* group, const Wide& wide, std::uint32_t unit
 ) {
     const std::size_t stride = group_bytes(d.depth);
     __m256i totals[groups];
@@ -168,7 +171,7 @@ STATOR_AVX2 void block(
     const std::uint32_t words = words_of(d.depth);
     const std::byte* at = group + constants_bytes;
     for (std::uint32_t i = 0; i < words; ++i, at += vector_bytes) {
-        const __m256i pair = _mm256_set1_epi32(load<std::int32_t>(wide + std::size_t{4} * i));
+        const __m256i pair = _mm256_set1_epi32(load<std::int32_t>(wide.input + std::size_t{4} * i));
 #pragma GCC unroll 4
         for (std::uint32_t g = 0; g < groups; ++g)
             totals[g] =
@@ -178,17 +181,18 @@ STATOR_AVX2 void block(
     for (std::uint32_t g = 0; g < groups; ++g, group += stride, unit += lanes) {
         const __m256i steps = rounding == Rounding::double_ ? scaled_twice(totals[g], group)
                                                             : scaled_once(totals[g], group);
-        store(d, steps, d.y + unit, d.units - unit);
+        std::byte* const next = wide.output == nullptr ? nullptr : wide.output + 2 * unit;
+        store(d, steps, d.y + unit, d.units - unit, next);
     }
 }
 
 template <Rounding rounding>
-[[gnu::target("avx2")]] void run_all(const Dense& d, const std::byte* packed, std::byte* wide) {
-    for (std::uint32_t i = 0; i < d.depth; i += 16) {
+[[gnu::target("avx2")]] void run_all(const Dense& d, const std::byte* packed, const Wide& wide) {
+    for (std::uint32_t i = 0; !wide.is_there && i < d.depth; i += 16) {
         __m128i bytes;
         std::memcpy(&bytes, d.x + i, 16);
         const __m256i pairs = _mm256_cvtepi8_epi16(bytes);
-        std::memcpy(wide + std::size_t{2} * i, &pairs, vector_bytes);
+        std::memcpy(wide.input + std::size_t{2} * i, &pairs, vector_bytes);
     }
     const std::size_t stride = group_bytes(d.depth);
     std::uint32_t unit = 0;
@@ -202,7 +206,7 @@ template <Rounding rounding>
     if (unit < d.units) block<rounding, 1>(d, packed, wide, unit);
 }
 
-void run(const Dense& d, Rounding rounding, const std::byte* packed, std::byte* wide) {
+void run(const Dense& d, Rounding rounding, const std::byte* packed, Wide wide) {
     rounding == Rounding::double_ ? run_all<Rounding::double_>(d, packed, wide)
                                   : run_all<Rounding::single>(d, packed, wide);
 }
@@ -216,14 +220,3 @@ const RowKernel row_avx2{
 }  // namespace stator::tinyml
 
 #endif
-
-namespace stator::tinyml {
-
-const RowKernel* row_kernel() {
-#if defined(__x86_64__)
-    if (has_avx2()) return &row_avx2;
-#endif
-    return nullptr;
-}
-
-}  // namespace stator::tinyml
