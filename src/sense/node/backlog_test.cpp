@@ -103,7 +103,26 @@ struct Device {
         reading.time_unix_ms = static_cast<std::int64_t>(boot * 1'000'000 + seq);
         reading.features[0] = static_cast<float>(seq);
         reading.features[1] = std::nanf("");
+        measured[{boot, seq}] = reading;
         outbox->push(reading);
+    }
+
+    // What was sent of a reading is the reading, wherever it waited.
+    void expect_as_measured(const Site& site) const {
+        for (const Sent& sent : site.messages) {
+            if (sent.topic == "event") continue;
+            const auto found = measured.find(sent.key);
+            ASSERT_NE(found, measured.end()) << sent.key.boot << ' ' << sent.key.seq;
+            const Reading& reading = found->second;
+            ASSERT_EQ(sent.topic, topic_of(reading));
+            ASSERT_EQ(sent.time_unix_ms, reading.time_unix_ms);
+            ASSERT_EQ(sent.first_feature, reading.features[0]);
+            ASSERT_EQ(sent.model, models[reading.model].view());
+        }
+    }
+
+    static const char* topic_of(const Reading& reading) {
+        return reading.kind == ReadingKind::telemetry ? "data" : "inference";
     }
 
     std::optional<Sent> send() {
@@ -112,7 +131,7 @@ struct Device {
         Sent sent{.key = item->key, .topic = "event", .gap = {}, .model = {}};
         if (item->reading != nullptr) {
             const Reading& reading = *item->reading;
-            sent.topic = reading.kind == ReadingKind::telemetry ? "data" : "inference";
+            sent.topic = topic_of(reading);
             sent.time_unix_ms = reading.time_unix_ms;
             sent.first_feature = reading.features[0];
             const auto& name =
@@ -150,6 +169,7 @@ struct Device {
     std::vector<WaitingReading> readings;
     std::vector<WaitingDeviceEvent> events;
     std::array<wire::FileName, 8> models;
+    std::map<Key, Reading> measured;
     BacklogFacts facts{
         .device = "7", .firmware = "0.1", .feature_set = 5, .feature_count = 2, .models = models
     };
@@ -267,6 +287,7 @@ TEST(Backlog, OnHoldAlarmsGoFirstAndTelemetryOfAnOlderBootGivesWayToThem) {
     device.measure(ReadingKind::alarm_edge);
     hold();
     EXPECT_EQ(std::ranges::count(site.messages, "inference", &Sent::topic), 2);
+    EXPECT_GE(device.outbox->shed_count(), 90U) << "telemetry that kept the alarm waiting";
     device.talk(site);
     for (std::uint64_t seq = 1; seq <= 102; ++seq)
         EXPECT_TRUE(site.received[1].contains(seq) || site.declared({1, seq})) << seq;
@@ -300,6 +321,7 @@ TEST(Backlog, OfBootsThatAreStoredNothingIsSaidAgainHoweverMuchOfThemStillLiesIn
 }
 
 TEST(Backlog, WhatAPowerCutToreOfOneBootIsNoGapOfTheNext) {
+    std::size_t gaps = 0;
     for (std::size_t torn_bytes = 1; torn_bytes < 60; ++torn_bytes) {
         Device device{16, 1024};
         Site site;
@@ -309,6 +331,7 @@ TEST(Backlog, WhatAPowerCutToreOfOneBootIsNoGapOfTheNext) {
         device.flash.cut_power_at(device.flash.operations + torn_bytes % 7, torn_bytes);
         while (!device.flash.off)
             device.measure(torn_bytes % 2 == 0 ? ReadingKind::telemetry : ReadingKind::alarm_edge);
+        const std::uint64_t before = device.outbox->seq_last();
         device.restart();
         for (int i = 0; i < 60; ++i)
             device.measure(ReadingKind::telemetry);
@@ -317,7 +340,12 @@ TEST(Backlog, WhatAPowerCutToreOfOneBootIsNoGapOfTheNext) {
         EXPECT_EQ(site.received[2].size(), last) << torn_bytes;
         for (const auto& [boot, gap] : site.gaps)
             EXPECT_EQ(boot, 1U) << torn_bytes << ": " << gap.from << " to " << gap.to;
+        gaps += site.gaps.size();
+        for (std::uint64_t seq = 1; seq <= before; ++seq)
+            EXPECT_TRUE(site.received[1].contains(seq) || site.declared({1, seq}))
+                << torn_bytes << ": " << seq;
     }
+    EXPECT_GE(gaps, 59U) << "each cut tears something of the first boot";
 }
 
 // A site that has lost its own memory takes what it hears first for the begin of a boot.
@@ -339,8 +367,12 @@ TEST(Backlog, WhatAMarkCoversThoughItWasNeverSentIsDeclaredWhenItGoes) {
     for (int i = 0; i < 2'000; ++i)
         device.measure(ReadingKind::telemetry);
     device.talk(site);
-    for (std::uint64_t seq = 2; seq <= 51; ++seq)
+    int declared = 0;
+    for (std::uint64_t seq = 2; seq <= 51; ++seq) {
         EXPECT_TRUE(site.received[1].contains(seq) || site.declared({1, seq})) << seq;
+        declared += site.received[1].contains(seq) ? 0 : 1;
+    }
+    EXPECT_GT(declared, 0);
 }
 
 TEST(Backlog, ABrokerThatGivesNoMarksIsServedByItsAcknowledgements) {
@@ -446,9 +478,11 @@ TEST(Backlog, NothingIsLostThatItCouldHoldAndEveryGapIsDeclared) {
         lost_all += lost;
         ASSERT_LE(lost, ram_lost + device.shed_before + device.outbox->shed_count()) << seed;
         ASSERT_EQ(site.passed_over, 0) << seed;
+        ASSERT_NO_FATAL_FAILURE(device.expect_as_measured(site)) << seed;
     }
     EXPECT_GT(cuts, 50);
     EXPECT_GT(said_all, 10'000U);
+    EXPECT_GT(lost_all, 100U) << "or no gap had to be declared";
     EXPECT_GT(whole_runs, 15U);
     RecordProperty("whole_runs", std::to_string(whole_runs));
     RecordProperty("said", std::to_string(said_all));
@@ -475,6 +509,7 @@ TEST(Backlog, ADamagedRegionNeitherStopsTheDeviceNorIsSilent) {
         for (const Sent& sent : site.messages) {
             ASSERT_LE(sent.key.boot, 3U);
         }
+        ASSERT_NO_FATAL_FAILURE(device.expect_as_measured(site)) << seed;
         // Silent is at most the boot's end, where what says it is itself lost: never a hole.
         std::uint64_t told = last;
         const auto is_told = [&](std::uint64_t seq) {
