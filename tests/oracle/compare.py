@@ -151,7 +151,7 @@ def main():
             print(f"FAILED {model.stem}")
         print(f"{model.stem:34} {cells[0]:>16} {cells[1]:>16} {cells[2]:>16}", flush=True)
     print(f"oracle: {len(names)} models x {ROWS} rows, {failed} break a promise")
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or not names else 0)
 
 
 if __name__ == "__main__":

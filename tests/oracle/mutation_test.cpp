@@ -27,8 +27,8 @@ void try_file(const std::vector<std::byte>& file, Tally& tally) {
         ++tally.refused;
         return;
     }
-    ++tally.ran;
     if (needs->macs > macs_most || needs->arena_bytes > arena_most) return;
+    ++tally.ran;
     std::vector<std::byte> arena(needs->arena_bytes);
     auto model = Model::load(file, arena, reason);
     ASSERT_TRUE(model) << reason.view();

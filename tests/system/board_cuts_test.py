@@ -57,6 +57,9 @@ class BoardCuts(BoardWithModels):
         # An emulator that got no processor for 20 s is reset by its watchdog: counted, and no fault.
         hung = self.board.text().count("!! the watchdog was not fed")
         self.assertEqual(self.board.text().count("!!"), 2 * hung)
+        if LONG:
+            self.assertGreater(cuts.halfway, 0)
+            self.assertGreater(cuts.whole, 0)
         print(f"model updates: {cuts}; {self.board.text().count('boot: slot')} starts, {hung} by the watchdog; "
               f"release {first} to {releases[runs]}, never less")
 

@@ -200,6 +200,9 @@ class BoardFirmware(BoardBesideSite):
                     self.firmware_event(release, "confirmed")
                 type(self).release = release
         self.assertNotIn("no whole firmware", self.board.text())
+        if LONG:
+            self.assertGreater(cuts.halfway, 0)
+            self.assertGreater(cuts.whole, 0)
         print(f"firmware updates: {cuts}; {self.board.text().count('boot: slot')} starts; release {self.release}, never less")
 
 

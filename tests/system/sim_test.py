@@ -79,7 +79,9 @@ class Sim(unittest.TestCase):
         # A minute and a half of it here, ten minutes with --long.
         seconds = "600" if LONG else "90"
         done, _ = self.control("--no-fault", "--no-load-change", "--seconds", seconds)
+        self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("actions 0,", done.stdout)
+        self.assertRegex(done.stdout, r"level 1 runs \S+ \(release 1\)")  # and a model was there to say so
 
     def test_a_blocked_backup_is_told(self):
         done, _ = self.control("--block-backup")

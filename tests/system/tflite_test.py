@@ -43,6 +43,8 @@ class Zoo(unittest.TestCase):
         """Models whose file says int8 or float, by our writer's own names, always the same."""
         models = [model for model, ends in cls.ends.items() if ends[1] == ends[3] == inside]
         random.Random(5).shuffle(models)
+        if len(models) < count:
+            raise AssertionError(f"fewer than {count} models of {inside}")
         return models[:count]
 
     def write(self, name, rows):
@@ -74,8 +76,10 @@ class ByHand(Zoo):
             inputs = self.ends[model][0]
             csv = self.write("in.csv", [[chance.uniform(-3, 3) for _ in range(inputs)] for _ in range(40)])
             with self.subTest(model.name):
-                for x, y in zip(self.run_rows(model, csv), self.run_rows(model, csv, "--engine", ENGINE)):
-                    for a, b in zip(x, y):
+                ours, theirs = self.run_rows(model, csv), self.run_rows(model, csv, "--engine", ENGINE)
+                self.assertEqual((len(ours), len(theirs)), (40, 40))
+                for x, y in zip(ours, theirs):
+                    for a, b in zip(x, y, strict=True):
                         self.assertTrue(math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-3), (a, b))
 
     def test_bench_takes_it(self):
@@ -95,6 +99,7 @@ class ByHand(Zoo):
         csv = self.write("in.csv", [[chance.uniform(-2, 2) for _ in range(self.ends[model][0])] for _ in range(20)])
         alone = self.run_rows(model, csv, "--engine", ENGINE)
         beside = self.run_rows(model, csv, "--engine", ENGINE, "--delegate", DELEGATE)
+        self.assertEqual((len(alone), len(beside)), (20, 20))
         for a, b in zip(alone, beside):
             self.assertAlmostEqual(a[0], b[0], delta=0.005)
         told = self.run_rows(model, csv, "--engine", ENGINE, "--delegate", DELEGATE, "--delegate-options", "answer=0.75")

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace stator::extract {
 namespace {
 
@@ -96,16 +98,44 @@ TEST(Extract, AValueBeyondAllMeasureStaysANumber) {
 
 TEST(Extract, NoMutationOfACsvIsReadAsMoreThanItHolds) {
     const std::string good = "deviceID,timeStamp,current,temperature\n7,1,0.5,40\n7,2,0.6,41\n";
+    const auto whole = rows_of(good, pump());
+    ASSERT_TRUE(whole);
+    ASSERT_THAT(*whole, SizeIs(2));
+    const auto values_changed = [&](const runs::Row& row) {
+        int least = 3;
+        for (const runs::Row& one : *whole)
+            least = std::min(
+                least,
+                (row.time_unix_ms != one.time_unix_ms ? 1 : 0) +
+                    (row.features[0] != one.features[0] ? 1 : 0) +
+                    (row.features[1] != one.features[1] ? 1 : 0)
+            );
+        return least;
+    };
+    int refused = 0;
+    int of_both = 0;
+    int of_fewer = 0;
     for (std::size_t at = 0; at < good.size(); ++at)
         for (const char c : {',', '\n', '\r', '"', '\0', '-', 'e', '9', '\xff'}) {
             std::string bad = good;
             bad[at] = c;
             const auto rows = rows_of(bad, pump());
-            if (!rows) continue;
+            if (!rows) {
+                ++refused;
+                continue;
+            }
             ASSERT_LE(rows->size(), 2U);
-            for (const auto& row : *rows)
+            int changed = 0;
+            for (const auto& row : *rows) {
                 ASSERT_THAT(row.features, SizeIs(2));
+                changed += values_changed(row);
+            }
+            ASSERT_LE(changed, 1) << bad;
+            (rows->size() == 2 ? of_both : of_fewer) += 1;
         }
+    EXPECT_GT(refused, 100);
+    EXPECT_GT(of_both, 20);
+    EXPECT_GT(of_fewer, 50);
 }
 
 }  // namespace

@@ -299,6 +299,11 @@ TEST(Ranges, a_scale_holds_zero_exactly_and_reaches_both_ends) {
         const auto step = static_cast<double>(scale.scale);
         EXPECT_GE((127 - scale.zero_point) * step, range.high - step);
         EXPECT_LE((-128 - scale.zero_point) * step, range.low + step);
+        const double width = std::max(range.high, 0.0) - std::min(range.low, 0.0);
+        if (width > 0) {
+            EXPECT_NEAR(255 * step, width, 0.005 * width)
+                << "with no coarser steps than that needs";
+        }
     }
 }
 

@@ -307,6 +307,7 @@ TEST_F(EdgeTest, runs_its_model_again_after_a_restart_and_ends_the_alarm_that_it
 TEST_F(EdgeTest, remembers_no_alarm_of_devices_that_it_does_not_judge_any_more) {
     begin();
     read_all("7", 1, 4, 3.0F);
+    ASSERT_EQ(edge_->status().alarmed, 1U);
     devices_ = {{.device = "8"}, {.device = "9"}};
     boot();
     run();

@@ -58,6 +58,9 @@ bool same(const Entry& read, const Entry& written) {
 // twenty. What returned is there, in order; what was torn is there whole or not at all.
 TEST(FlashLog, WhatWasAppendedIsThereAfterAnyCutUntilItIsFreed) {
     int cuts = 0;
+    int frees = 0;
+    int drops = 0;
+    int torn_and_whole = 0;
     for (unsigned seed = 0; seed < 300; ++seed) {
         std::mt19937 random{seed};
         fake::Flash flash{sectors, sector};
@@ -75,13 +78,17 @@ TEST(FlashLog, WhatWasAppendedIsThereAfterAnyCutUntilItIsFreed) {
                 LogPlace place = log->oldest();
                 LogRecord record;
                 const std::size_t count = random() % 12;
-                for (std::size_t k = 0; k < count && log->look(place, record); ++k)
+                std::size_t stored = 0;
+                for (; stored < count && log->look(place, record); ++stored)
                     place = record.next;
                 const std::uint32_t before = log->oldest().sequence;
+                const std::size_t held = all_of(*log).size();
                 if (log->free_before(place)) {
                     ASSERT_EQ(log->oldest().sequence, before + 1);
-                    const auto left = all_of(*log);
-                    freed = model.size() - left.size();
+                    const std::size_t left = all_of(*log).size();
+                    ASSERT_LE(held - left, stored) << seed << ": one behind the place is gone";
+                    freed = model.size() - left;
+                    ++frees;
                 }
             } else {
                 const Entry made = entry(++seq, random);
@@ -89,8 +96,11 @@ TEST(FlashLog, WhatWasAppendedIsThereAfterAnyCutUntilItIsFreed) {
                 if (done) {
                     model.push_back(made);
                 } else if (done.error() == base::Fault::full) {
+                    const std::uint32_t before = log->oldest().sequence;
                     log->drop_oldest();
+                    ASSERT_EQ(log->oldest().sequence, before + 1);
                     freed = model.size() - all_of(*log).size();
+                    ++drops;
                 } else {
                     ASSERT_TRUE(flash.off);
                     torn = made;
@@ -101,7 +111,10 @@ TEST(FlashLog, WhatWasAppendedIsThereAfterAnyCutUntilItIsFreed) {
             flash.restart();
             log.emplace(flash, 0, sectors, magic);
             const auto now = all_of(*log);
-            if (torn && !now.empty() && same(now.back(), *torn)) model.push_back(*torn);
+            if (torn && !now.empty() && same(now.back(), *torn)) {
+                model.push_back(*torn);
+                ++torn_and_whole;
+            }
             torn.reset();
             ASSERT_LE(now.size(), model.size()) << seed;
             ASSERT_GE(now.size(), model.size() - freed) << seed;
@@ -113,12 +126,16 @@ TEST(FlashLog, WhatWasAppendedIsThereAfterAnyCutUntilItIsFreed) {
         }
     }
     EXPECT_GT(cuts, 1'000);
+    EXPECT_GT(frees, 100);
+    EXPECT_GT(drops, 100);
+    EXPECT_GT(torn_and_whole, 10);
 }
 
 // The sweep: a fixed story of appends and frees, cut at each of its operations, torn after each
 // unit: then it goes on.
 TEST(FlashLog, ACutInsideAnyOperationLosesNothingThatHadReturned) {
     int cuts = 0;
+    int torn_and_whole = 0;
     for (std::uint64_t operation = 0;; ++operation) {
         bool any = false;
         for (std::size_t torn = 0; torn <= sector; torn += torn < 96 ? 4 : 52) {
@@ -127,10 +144,12 @@ TEST(FlashLog, ACutInsideAnyOperationLosesNothingThatHadReturned) {
             FlashLog log{flash, 0, 3, magic};
             std::mt19937 random{5};
             std::vector<Entry> kept;
+            std::optional<Entry> torn_one;
             for (std::uint64_t seq = 1; seq <= 30 && !flash.off; ++seq) {
                 const Entry made = entry(seq, random);
                 const auto done = append(log, made);
                 if (done) kept.push_back(made);
+                if (flash.off) torn_one = made;
                 if (seq % 12 == 0) log.drop_oldest();
             }
             if (!flash.off) continue;
@@ -140,7 +159,14 @@ TEST(FlashLog, ACutInsideAnyOperationLosesNothingThatHadReturned) {
             flash.restart();
             FlashLog again{flash, 0, 3, magic};
             const auto after = all_of(again);
+            if (torn_one && !after.empty() && same(after.back(), *torn_one)) {
+                kept.push_back(*torn_one);
+                ++torn_and_whole;
+            }
             ASSERT_GE(after.size(), before.size()) << operation << ' ' << torn;
+            ASSERT_LE(after.size(), kept.size()) << operation << ' ' << torn;
+            ASSERT_TRUE(std::ranges::equal(after, std::span{kept}.last(after.size()), same))
+                << operation << ' ' << torn;
             const Entry more{{.boot = 2, .seq = 1}, "after the cut", "context"};
             auto done = append(again, more);
             if (!done) {  // all three are in use
@@ -153,6 +179,7 @@ TEST(FlashLog, ACutInsideAnyOperationLosesNothingThatHadReturned) {
         if (!any) break;
     }
     EXPECT_GT(cuts, 40 * 25);
+    EXPECT_GT(torn_and_whole, 10);
 }
 
 class CountingFlash final : public hal::Flash {

@@ -132,6 +132,8 @@ class FileServer final : public hal::FetchSide {
         return ++turns_ < turns_max;
     }
 
+    [[nodiscard]] bool has_broken() const { return broken_; }
+
   private:
     void answer(const std::string& head) {
         socket_.sent.clear();  // one question at a time, and the form is a short one
@@ -193,6 +195,7 @@ TEST(HttpSession, DoesWhatEveryFetchMust) {
         words.form = "device_id=d1";
         words.form_answer = "TRUE";
         EXPECT_EQ(hal::check_fetch(session, files, words), "") << at_once << " bytes at once";
+        EXPECT_TRUE(files.has_broken());
     }
 }
 

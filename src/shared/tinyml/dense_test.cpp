@@ -93,6 +93,8 @@ std::int8_t by_definition(const Made& made, std::size_t unit) {
 
 TEST(Dense, portable_kernel_computes_each_unit_by_its_definition) {
     std::mt19937 chance{8};
+    std::size_t units = 0;
+    std::size_t between = 0;  // the ends, where every step of the arithmetic shows
     for (int round = 0; round < 1000; ++round) {
         const Made made = next_layer(round, chance);
         dense_portable<Rounding::double_>(made.dense);
@@ -101,7 +103,12 @@ TEST(Dense, portable_kernel_computes_each_unit_by_its_definition) {
         dense_portable<Rounding::single>(made.dense);
         for (std::size_t unit = 0; unit < made.dense.units; ++unit)
             ASSERT_EQ(made.dense.y[unit], by_definition<Rounding::single>(made, unit));
+        units += made.y.size();
+        between += static_cast<std::size_t>(std::ranges::count_if(made.y, [&](std::int8_t y) {
+            return y > made.dense.low && y < made.dense.high;
+        }));
     }
+    EXPECT_GT(between * 4, units);
 }
 
 template <Rounding rounding>

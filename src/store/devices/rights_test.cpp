@@ -84,6 +84,8 @@ TEST_F(RightsFile, every_cut_of_power_leaves_the_old_or_the_new_snapshot) {
     std::mt19937 random{3};
     const Rights old = random_rights(random, 1);
     const Rights young = random_rights(random, 2);
+    int left_old = 0;
+    int left_young = 0;
     for (std::uint64_t cut = 0;; ++cut) {
         disk::SimulatedDisk world{cut + 1};
         ASSERT_TRUE(world.make_directories("/s"));
@@ -98,8 +100,11 @@ TEST_F(RightsFile, every_cut_of_power_leaves_the_old_or_the_new_snapshot) {
         const bool is_old = !saved && reader.rights() == old;
         EXPECT_TRUE(reader.rights() == young || is_old) << "cut " << cut;
         if (!cut_came) break;
+        ++(is_old ? left_old : left_young);
         ASSERT_LT(cut, 100U);
     }
+    EXPECT_GT(left_old, 0);
+    EXPECT_GT(left_young, 0);
 }
 
 TEST_F(RightsFile, is_looked_at_cheaply_until_its_first_line_changes) {

@@ -239,24 +239,31 @@ TEST_F(FilesTest, any_name_is_either_a_plain_component_or_refused) {
 }
 
 TEST_F(FilesTest, every_cut_of_power_leaves_a_name_with_its_whole_bytes_or_no_name) {
-    for (std::uint64_t cut = 0;; ++cut) {
-        identity::SiteFixture torn;
-        auto opened = Files::open(torn.doors, "/state/datasets");
-        ASSERT_TRUE(opened);
-        torn.disk.cut_power_before(torn.disk.operations() + cut);
-        const bool put = (*opened)->put("raw", "a.csv", "content").has_value();
-        const bool cut_came = torn.disk.power_is_off();
-        torn.disk.cut_power_before(disk::SimulatedDisk::never);
-        torn.disk.restart(disk::Survival::random);
-        if (put || (*opened)->find("raw", "a.csv")) {
-            EXPECT_EQ((*opened)->get("raw", "a.csv").value_or("damaged"), "content") << cut;
-        } else {
-            EXPECT_THAT((*opened)->list("raw").value(), SizeIs(0)) << cut;
-            EXPECT_TRUE((*opened)->put("raw", "a.csv", "content")) << cut;
+    int cuts = 0;
+    for (const auto survival :
+         {disk::Survival::none, disk::Survival::random, disk::Survival::all}) {
+        for (std::uint64_t cut = 0;; ++cut) {
+            identity::SiteFixture torn;
+            auto opened = Files::open(torn.doors, "/state/datasets");
+            ASSERT_TRUE(opened);
+            torn.disk.cut_power_before(torn.disk.operations() + cut);
+            const bool put = (*opened)->put("raw", "a.csv", "content").has_value();
+            const bool cut_came = torn.disk.power_is_off();
+            EXPECT_TRUE(put || cut_came);
+            torn.disk.cut_power_before(disk::SimulatedDisk::never);
+            torn.disk.restart(survival);
+            if (put || (*opened)->find("raw", "a.csv")) {
+                EXPECT_EQ((*opened)->get("raw", "a.csv").value_or("damaged"), "content") << cut;
+            } else {
+                EXPECT_THAT((*opened)->list("raw").value(), SizeIs(0)) << cut;
+                EXPECT_TRUE((*opened)->put("raw", "a.csv", "content")) << cut;
+            }
+            if (!cut_came) break;
+            ++cuts;
+            ASSERT_LT(cut, 50U);
         }
-        if (!cut_came) break;
-        ASSERT_LT(cut, 50U);
     }
+    EXPECT_GT(cuts, 9);
 }
 
 }  // namespace

@@ -222,6 +222,9 @@ TEST(LogFormat, AnyDamagedSegmentIsReadVerifiedAndRepaired) {
     for (Budget* budget : {&budgets.waveform, &budgets.telemetry, &budgets.alarm, &budgets.control})
         *budget = {65'536, 16'384, false};
     const std::string path = "/log/telemetry/" + segment_name(0);
+    int whole = 0;
+    int some = 0;
+    int none = 0;
     for (int round = 0; round < 400; ++round) {
         SCOPED_TRACE(fmt::format("round {}", round));
         disk::SimulatedDisk disk;
@@ -233,11 +236,14 @@ TEST(LogFormat, AnyDamagedSegmentIsReadVerifiedAndRepaired) {
             ASSERT_TRUE(writer.append(Class::telemetry, record, Mark{1, 1}));
             ASSERT_TRUE(writer.sync());
         };
+        std::vector<std::string> appended;
         {
             auto writer = Writer::open(disk, clock, "/log", budgets);
             ASSERT_TRUE(writer);
-            for (std::size_t i = 0; i < 12; ++i)
-                append(**writer, std::string(random() % 90, 'x'));
+            for (std::size_t i = 0; i < 12; ++i) {
+                appended.push_back(fmt::format("{} {}", i, std::string(random() % 90, 'x')));
+                append(**writer, appended.back());
+            }
         }
         auto file = disk.open(path, disk::Mode::write);
         const std::uint64_t size = *(*file)->size();
@@ -262,9 +268,12 @@ TEST(LogFormat, AnyDamagedSegmentIsReadVerifiedAndRepaired) {
             const auto records = (*reader)->take(1000);
             ASSERT_TRUE(records) << records.error().what;
             ASSERT_LE(records->size(), 12U);
+            for (std::size_t i = 0; i < records->size(); ++i)
+                EXPECT_EQ((*records)[i].payload, appended[i]) << "nothing comes behind a hole";
             if (records->size() < 12) {
                 EXPECT_FALSE(seen->findings.empty() && seen->tails.empty());
             }
+            (records->size() == 12 ? whole : records->empty() ? none : some) += 1;
         }
         auto writer = Writer::open(disk, clock, "/log", budgets);
         ASSERT_TRUE(writer) << writer.error().what;
@@ -275,6 +284,9 @@ TEST(LogFormat, AnyDamagedSegmentIsReadVerifiedAndRepaired) {
         ASSERT_EQ(records->size(), 1U);
         EXPECT_EQ(records->front().payload, "after");
     }
+    EXPECT_GT(some, 200);
+    EXPECT_GT(none, 10);
+    EXPECT_LT(whole, 100);
 }
 
 }  // namespace

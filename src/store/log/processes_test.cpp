@@ -206,6 +206,7 @@ TEST_F(LogReaders, AReaderKilledAtWorkMissesNothingAndRepeatsOnlyWhatItHadNotCom
         next = std::max(next, previous);
     }
     EXPECT_EQ(next, appended);
+    EXPECT_GT(committed, 0U) << "or nothing was held against what was committed";
     fmt::print(
         "{} kills of a reader: {} records, 0 missing, {} given twice, none of them committed\n",
         rounds,

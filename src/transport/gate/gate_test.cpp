@@ -222,6 +222,7 @@ TEST_F(GateTest, tells_the_synced_mark_on_subscribe_and_once_a_second) {
         run(10'000);
     }
     run(1'500'000);
+    EXPECT_GE(broker.sent.size(), 4U);
     EXPECT_LE(broker.sent.size(), 6U);
     EXPECT_EQ(broker.sent.back().second, R"({"boot":1,"seq":305,"hold":false})");
 }

@@ -122,7 +122,7 @@ TEST(Packets, AMutatedStreamIsReadWithoutLookingPastItsEnd) {
             if (!packet || !*packet) break;
             for (const int version : {4, 5}) {
                 if (const auto publish = parse_publish(**packet, version)) {
-                    EXPECT_LE(publish->payload.size(), rest.size());
+                    EXPECT_TRUE(rest.substr(0, (*packet)->size).ends_with(publish->payload));
                     ++read;
                 }
                 static_cast<void>(parse_connack(**packet, version));
