@@ -13,7 +13,8 @@
 
 namespace stator::tinyml {
 
-const TileKernel* emulated_vnni();  // tile_vnni_test.cpp: none where SIMDe is not installed
+const TileKernel* emulated_vnni();     // tile_vnni_test.cpp: none where SIMDe is not installed
+const RowKernel* emulated_row_vnni();  // row_vnni_test.cpp: likewise
 
 namespace {
 
@@ -208,6 +209,12 @@ TEST(Row, vnni_gives_the_portable_kernels_bits_in_both_roundings) {
     if (!has_vnni()) GTEST_SKIP() << "this machine has no AVX-512 VNNI";
     expect_the_portable_bits_of_a_row<Rounding::double_>(row_vnni);
     expect_the_portable_bits_of_a_row<Rounding::single>(row_vnni);
+}
+
+TEST(Row, vnni_emulated_gives_the_portable_kernels_bits_in_both_roundings) {
+    if (emulated_row_vnni() == nullptr) GTEST_SKIP() << "libsimde-dev is not installed";
+    expect_the_portable_bits_of_a_row<Rounding::double_>(*emulated_row_vnni());
+    expect_the_portable_bits_of_a_row<Rounding::single>(*emulated_row_vnni());
 }
 
 TEST(Tile, avx2_gives_the_portable_kernels_bits_in_both_roundings) {
