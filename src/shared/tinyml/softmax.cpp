@@ -42,6 +42,8 @@ bool prepare_int8(Builder& b, const Operator& op, float beta, std::uint32_t dept
         return b.refuse(op, {"its output must have scale 1/256, zero -128"});
     }
     if (depth > depth_max) return b.refuse(op, {depth, " numbers, at most ", depth_max});
+    const float scale_beta = input.scale * beta;
+    if (!std::isfinite(scale_beta)) return b.refuse(op, {"its input's scale or beta is too large"});
     auto& r = b.record<Softmax8>(Kernel::softmax_int8);
     const double to_fixed = static_cast<double>(beta) * static_cast<double>(input.scale) *
                             (1 << (31 - difference_bits));
@@ -56,7 +58,7 @@ bool prepare_int8(Builder& b, const Operator& op, float beta, std::uint32_t dept
     if (std::round(fraction * 2147483648.0) > 2147483647.0) r.by = {1 << 30, shift + 1};
     const double largest = std::ldexp((1 << difference_bits) - 1.0, 31 - difference_bits - shift);
     r.least = -static_cast<std::int32_t>(std::min(std::floor(largest), 255.0));
-    r.scale_beta = input.scale * beta;
+    r.scale_beta = scale_beta;
     r.input = b.place_in(op, 0);
     r.output = b.place_out(op);
     r.rows = input.count / depth;
