@@ -137,7 +137,7 @@ Json encode(const Alert& alert, std::span<char> into) {
     write_values(writer, "contributions", alert.contributions);
     if (!alert.suspected.empty()) writer.member("suspected", alert.suspected.view());
     if (!alert.evidence.empty()) writer.member("evidence", alert.evidence.view());
-    writer.member("sourceID", alert.source.view());
+    if (!alert.source.empty()) writer.member("sourceID", alert.source.view());
     return writer.member("boot", alert.boot).member("seq", alert.seq).end_object().finish();
 }
 
