@@ -13,8 +13,8 @@
 
 namespace stator::tinyml {
 
-const TileKernel* emulated_vnni();     // tile_vnni_test.cpp: none where SIMDe is not installed
-const RowKernel* emulated_row_vnni();  // row_vnni_test.cpp: likewise
+const TileKernel* emulated_vnni();     // vnni_emulated_test.cpp: none where SIMDe is not installed
+const RowKernel* emulated_row_vnni();  // likewise
 
 namespace {
 

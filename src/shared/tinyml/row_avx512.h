@@ -1,7 +1,7 @@
 // One row of FULLY_CONNECTED in AVX-512 with VNNI: sixteen units share four inputs, up to four
 // sixteens at once.
 //
-// Included by row_vnni.cpp with the machine's intrinsics, and by row_vnni_test.cpp with emulated
+// Included by vnni.cpp with the machine's intrinsics, and by vnni_emulated_test.cpp with emulated
 // ones.
 #pragma once
 

@@ -1,7 +1,7 @@
 // Sixteen rows of FULLY_CONNECTED in AVX-512 with VNNI: a word is four inputs of a row, made
 // unsigned by adding 128, and sixteen rows are one vector.
 //
-// Included by tile_vnni.cpp with the machine's intrinsics, and by tile_vnni_test.cpp with
+// Included by vnni.cpp with the machine's intrinsics, and by vnni_emulated_test.cpp with
 // emulated ones. Vector lengths and names are the same in both.
 #pragma once
 

@@ -1,3 +1,4 @@
+#include "shared/tinyml/row.h"
 #include "shared/tinyml/tile.h"
 
 #if defined(__x86_64__)
@@ -12,6 +13,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
+#include "shared/tinyml/row_avx512.h"
 #include "shared/tinyml/tile_avx512.h"
 
 namespace stator::tinyml {
@@ -23,6 +25,13 @@ bool has_vnni() {
 
 const TileKernel tile_vnni{
     .name = "AVX-512 VNNI", .group = 4, .offset = 128, .widen = avx512::widen, .run = avx512::run
+};
+
+const RowKernel row_vnni{
+    .packed_bytes = avx512_row::packed_bytes,
+    .wide_bytes = avx512_row::wide_bytes,
+    .pack = avx512_row::pack,
+    .run = avx512_row::run
 };
 
 }  // namespace stator::tinyml
