@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace stator::tinyml {
 
@@ -34,6 +35,16 @@ struct RowKernel {
 
     static constexpr std::size_t read_beyond = 15;
 };
+
+// The first `count` of eight bytes, fewer than all.
+inline void store_few(std::uint64_t bytes, std::uint32_t count, std::int8_t* y) {
+    for (const std::uint32_t size : {4U, 2U, 1U}) {
+        if ((count & size) == 0) continue;
+        std::memcpy(y, &bytes, size);
+        bytes >>= 8 * size;
+        y += size;
+    }
+}
 
 // Of this machine (asked at run time), or none.
 [[nodiscard]] const RowKernel* row_kernel();

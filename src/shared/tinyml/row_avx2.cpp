@@ -146,17 +146,12 @@ STATOR_AVX2 void store(
     const __m128i words =
         _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256(steps, 1));
     if (wide != nullptr) std::memcpy(wide, &words, sizeof words);
-    auto bytes = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_packs_epi16(words, words)));
+    const auto bytes = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_packs_epi16(words, words)));
     if (units >= lanes) {
         std::memcpy(y, &bytes, lanes);
         return;
     }
-    for (const std::uint32_t size : {4U, 2U, 1U}) {
-        if ((units & size) == 0) continue;
-        std::memcpy(y, &bytes, size);
-        bytes >>= 8 * size;
-        y += size;
-    }
+    store_few(bytes, units, y);
 }
 
 template <Rounding rounding, std::uint32_t groups>

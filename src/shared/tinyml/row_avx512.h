@@ -163,12 +163,7 @@ STATOR_AVX512 void store(
         low = static_cast<std::uint64_t>(_mm_extract_epi64(bytes, 1));
         y += 8;
     }
-    for (const std::uint32_t size : {4U, 2U, 1U}) {
-        if ((units & size) == 0) continue;
-        std::memcpy(y, &low, size);
-        low >>= 8 * size;
-        y += size;
-    }
+    store_few(low, units % 8, y);
 }
 
 // In words where less than a vector is left: a vector would wait for what has just been stored.
